@@ -1,0 +1,3 @@
+"""Adversarial robustness as a lens on what models learn."""
+
+__version__ = "0.1.0"

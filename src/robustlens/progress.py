@@ -1,7 +1,7 @@
 """The one progress bar: on standard error, silent when that is not a terminal.
 
-    with bar("attacking", total=100) as advance:
-        advance(1, "clean 0.91")
+with bar("attacking", total=100) as advance:
+    advance(1, "clean 0.91")
 """
 
 import sys
@@ -18,7 +18,9 @@ console = Console(stderr=True)
 class Advance(Protocol):
     """Move a bar by `amount` of its total, and replace the note beside it unless None."""
 
-    def __call__(self, amount: float = 1, note: str | None = None) -> None: ...
+    def __call__(self, amount: float = 1, note: str | None = None) -> None:
+        """Move on."""
+        ...
 
 
 @contextmanager

@@ -1,0 +1,304 @@
+"""Perturbation sets: what an adversary may do to an image.
+
+    ball = L2(0.5)
+    x_near = ball.project(x + delta, x)       # in the ball around x, and an image again
+    step = ball.steepest(gradient, x)         # where a linear score grows fastest, unit length
+
+Every set is cut with the box [0, 1], because its members must be images. In float32 a projected
+point may stand outside by rounding; feasibility holds up to 1e-6 relative to max(1, eps).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from robustlens.errors import InputError, UnknownName
+from robustlens.streams import normal, uniform
+from robustlens.types import Points, Values
+
+
+@runtime_checkable
+class Ball(Protocol):
+    """A set of allowed points around a center; see the functions for what each promises."""
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Return a point of the set near `x`: feasible, in [0, 1], and idempotent."""
+        ...
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return the unit step from `x` along which a linear score grows most; 0 for gradient 0."""
+        ...
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a random point of the set: uniform in the ball, then cut with the box."""
+        ...
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the distance of each point from its center, in the norm of the ball."""
+        ...
+
+
+def per_example(values: Tensor, like: Points) -> Tensor:
+    """Return (b,) values shaped (b, 1, ...), so that they broadcast against points like `like`."""
+    return values.view(-1, *(1,) * (like.dim() - 1))
+
+
+def _unit(gradient: Points) -> Points:
+    """Divide by the l2 norm; the largest entry first, so that tiny gradients do not underflow."""
+    flat = gradient.flatten(1)
+    flat = flat / flat.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(flat.dtype).tiny)
+    length = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+    return (flat / torch.where(length > 0, length, 1.0)).view_as(gradient)
+
+
+def _checked(eps: float) -> None:
+    if not (isinstance(eps, int | float) and math.isfinite(eps) and eps >= 0):
+        raise InputError(
+            f"eps is {eps!r}", "a finite number >= 0 such as 0.5 or 8/255", "change eps"
+        )
+
+
+@dataclass(frozen=True)
+class Linf:
+    """All points whose every pixel is within `eps` of the center's (eps in [0, 1] units)."""
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        _checked(self.eps)
+
+    def __str__(self) -> str:
+        return f"linf eps {self.eps:g}"
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Clip to the cube and to the box: the exact Euclidean projection."""
+        low, high = (center - self.eps).clamp_min_(0.0), (center + self.eps).clamp_max_(1.0)
+        return torch.clamp(x, low, high)
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return the sign of the gradient (dual norm l1)."""
+        return gradient.sign()
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a uniform point of the cube, clipped to the box."""
+        offset = (2 * uniform(center, generator) - 1).mul_(self.eps)
+        return (center + offset).clamp_(0.0, 1.0)
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the largest absolute difference."""
+        return (x - center).flatten(1).abs().amax(dim=1)
+
+
+@dataclass(frozen=True)
+class L2:
+    """All points within Euclidean distance `eps` of the center."""
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        _checked(self.eps)
+
+    def __str__(self) -> str:
+        return f"l2 eps {self.eps:g}"
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Shorten the difference to `eps` where it is longer, then clip to the box.
+
+        Feasible and idempotent, but where the box cuts it is not the Euclidean projection on the
+        intersection: that would need an iteration, and no attack is stronger for it.
+        """
+        delta = x - center
+        length = self.distance(x, center)
+        factor = torch.where(length > self.eps, self.eps / length, 1.0)
+        return delta.mul_(per_example(factor, x)).add_(center).clamp_(0.0, 1.0)
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return gradient / ||gradient||_2 per example; a zero gradient gives a zero step."""
+        return _unit(gradient)
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a uniform point of the ball (not of its sphere), clipped to the box."""
+        dimension = center[0].numel()
+        radius = uniform(center.flatten(1)[:, 0], generator) ** (1 / dimension)
+        offset = _unit(normal(center, generator)) * per_example(self.eps * radius, center)
+        return (center + offset).clamp_(0.0, 1.0)
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the Euclidean distance."""
+        length: Values = torch.linalg.vector_norm((x - center).flatten(1), dim=1)
+        return length
+
+
+@dataclass(frozen=True)
+class L1:
+    """All points whose absolute differences from the center sum to at most `eps`.
+
+    Projection and step are those of the ball cut with the box, both exact; with the bare l1 ball
+    attacks stall at saturated pixels (Croce & Hein 2021, "Mind the box", section 3).
+    """
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        _checked(self.eps)
+
+    def __str__(self) -> str:
+        return f"l1 eps {self.eps:g}"
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Return the exact Euclidean projection on the intersection of ball and box.
+
+        It has the form sign(d) * clip(|d| - t, 0, room) with d = x - center, `room` the distance
+        to the wall of the box, and t >= 0 the smallest threshold for which the sum fits. That sum
+        is piecewise linear in t, with a kink at each |d| and each |d| - room.
+        """
+        d = (x - center).flatten(1)
+        size, start = d.abs(), center.flatten(1)
+        room = torch.where(d > 0, 1.0 - start, start)
+        threshold = _threshold(size, room, self.eps)
+        moved = (size - threshold).clamp_min(0.0).minimum(room).copysign(d)
+        return (start + moved).clamp_(0.0, 1.0).view_as(x)
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return the step of l1 length 1 that a budget of `eps` spends best, scaled by 1 / eps.
+
+        The budget goes to the pixels of the largest |gradient| first, each up to its wall: the
+        exact maximiser of a linear score over all steps of length eps that stay images.
+        """
+        g = gradient.flatten(1)
+        start = x.flatten(1)
+        room = torch.where(g > 0, 1.0 - start, start).clamp_min(0.0) / max(self.eps, 1e-12)
+        order = g.abs().argsort(dim=1, descending=True)
+        wanted = room.gather(1, order) * (g != 0).gather(1, order)
+        before = wanted.cumsum(dim=1) - wanted
+        spent = torch.minimum(wanted, (1.0 - before).clamp_min(0.0))
+        return torch.zeros_like(g).scatter_(1, order, spent).mul_(g.sign()).view_as(x)
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a uniform point of the ball, clipped to the box.
+
+        Of d + 1 exponential draws the first d, divided by the sum of all, are uniform in the
+        simplex; random signs spread them over the ball.
+        """
+        flat = center.flatten(1)
+        waits = -torch.log1p(-uniform(torch.cat([flat, flat[:, :1]], dim=1), generator))
+        share = waits[:, :-1] / waits.sum(dim=1, keepdim=True)
+        signs = uniform(flat, generator).sub_(0.5).sign_()
+        return (flat + self.eps * share * signs).clamp_(0.0, 1.0).view_as(center)
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the sum of absolute differences."""
+        return (x - center).flatten(1).abs().sum(dim=1)
+
+
+def _threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
+    """Return per row the least t >= 0 with sum(clip(size - t, 0, room)) <= eps, as (b, 1)."""
+    kinks = torch.cat([size, size - room], dim=1)
+    slopes = torch.cat([torch.ones_like(size), -torch.ones_like(size)], dim=1)
+    kinks, order = kinks.sort(dim=1, descending=True)
+    count = slopes.gather(1, order).cumsum(dim=1)  # pixels on the slope below each kink
+    gaps = kinks[:, :-1] - kinks[:, 1:]
+    total = torch.nn.functional.pad((count[:, :-1] * gaps).cumsum(dim=1), (1, 0))  # sum at kinks
+    last = ((total <= eps).sum(dim=1, keepdim=True) - 1).clamp_min(0)  # lowest kink that fits
+    slope = count.gather(1, last)
+    t = kinks.gather(1, last) - (eps - total.gather(1, last)) / slope.clamp_min(1.0)
+    return torch.where(slope > 0, t, -torch.inf).clamp_min(0.0)
+
+
+@dataclass(frozen=True)
+class Box:
+    """All images: only the walls 0 and 1 of the pixel range bind. Distances are Euclidean."""
+
+    def __str__(self) -> str:
+        return "box"
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Clip to [0, 1]."""
+        return x.clamp(0.0, 1.0)
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return gradient / ||gradient||_2 per example."""
+        return _unit(gradient)
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a uniform image, wherever the center is."""
+        return uniform(center, generator)
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the Euclidean distance."""
+        return L2(0.0).distance(x, center)
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """The part of `ball` that leaves every pixel outside `mask` as it is in the center.
+
+    `mask` is boolean and broadcasts against the images, (h, w) or (b, 1, h, w) for instance.
+    Samples are those of `ball` restricted to the mask: feasible, not uniform.
+    """
+
+    ball: Ball
+    mask: Tensor
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != torch.bool:
+            raise InputError(
+                f"a mask of {self.mask.dtype}",
+                "a boolean tensor, True where pixels may change",
+                "pass mask > 0",
+            )
+
+    def __str__(self) -> str:
+        return f"{self.ball} on {int(self.mask.sum())} masked pixels"
+
+    def project(self, x: Points, center: Points) -> Points:
+        """Put the pixels outside the mask back, then project on `ball`."""
+        return self.ball.project(torch.where(self.mask, x, center), center)
+
+    def steepest(self, gradient: Points, x: Points) -> Points:
+        """Return the step of `ball` for the gradient inside the mask."""
+        return self.ball.steepest(gradient * self.mask, x)
+
+    def sample(self, center: Points, generator: torch.Generator) -> Points:
+        """Return a sample of `ball`, with the center outside the mask."""
+        return torch.where(self.mask, self.ball.sample(center, generator), center)
+
+    def distance(self, x: Points, center: Points) -> Values:
+        """Return the distance of `ball`."""
+        return self.ball.distance(x, center)
+
+
+BALLS: dict[str, Callable[[float], Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}
+"""The norm balls by the names a command line uses."""
+
+
+def ball(norm: str, eps: float | str) -> Linf | L2 | L1:
+    """Return the ball of a norm named in `BALLS`, with eps a number or text such as "8/255".
+
+    Raises:
+        InputError: the norm is unknown, or eps is no finite number >= 0.
+    """
+    if norm not in BALLS:
+        raise UnknownName("norm", norm, BALLS)
+    return BALLS[norm](parse_eps(eps))
+
+
+def parse_eps(text: float | str) -> float:
+    """Return a radius in [0, 1] pixel units, from a number or from text such as "8/255".
+
+    Raises:
+        InputError: the text is no number or fraction, divides by zero, or is negative.
+    """
+    try:
+        top, _, bottom = str(text).partition("/")
+        value = float(top) / (float(bottom) if bottom else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(
+            f"eps is {text!r}", "a number >= 0 or a fraction such as 8/255", "change eps"
+        ) from None
+    _checked(value)
+    return value

@@ -1,0 +1,85 @@
+"""Ways to hold a model while looking at it: nothing is left changed.
+
+with frozen(model):
+    x_adv = ascend(misclassify(model, y), x, ball, rule, steps=20).best
+twin = fast(model)      # an inference copy that answers the same, sooner
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from robustlens.types import Images, Logits
+
+
+@contextmanager
+def frozen(model: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Hold a model in evaluation mode with parameters out of the graph; restore both after.
+
+    Every module gets back its own mode and every parameter its own `requires_grad`, also after
+    an exception; gradients stored in parameters are not touched. A callable that is no module
+    passes unchanged.
+    """
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    training = [module for module in model.modules() if module.training]
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        for module in training:
+            module.training = False
+        for parameter in wanted:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module in training:
+            module.training = True
+        for parameter in wanted:
+            parameter.requires_grad_(True)
+
+
+class Twin(nn.Module):
+    """A fast inference copy: float32 in, float32 out, whatever happens between."""
+
+    def __init__(self, body: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.body, self.dtype = body, dtype
+
+    def forward(self, x: Images) -> Logits:
+        """Return the logits of images in [0, 1], as float32."""
+        moved = x.to(self.dtype)
+        if x.dim() == 4:
+            moved = moved.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.body(moved)
+        return logits.float()
+
+
+def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
+    """Return an inference copy of a model for searching, not for deciding.
+
+    Batch norm is folded into the convolution before it (torch's own fusion; a model that cannot
+    be traced keeps it), memory is channels-last, and numbers are bfloat16 where the machine has
+    it, or `dtype`. Its decisions can differ near a boundary: confirm what it finds on `model`.
+    The model itself is not touched.
+    """
+    copy = deepcopy(model).eval().requires_grad_(False)
+    try:
+        copy = fuse(copy, inplace=True)
+    except Exception:  # tracing runs the model's own code, which may raise anything
+        copy = deepcopy(model).eval().requires_grad_(False)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    dtype = dtype or half_precision(device)
+    copy = copy.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Twin(copy, dtype).eval()
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes in it natively, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native else torch.float32

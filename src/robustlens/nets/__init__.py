@@ -1,0 +1,29 @@
+"""Nets, their weights on disk, and how to read any model.
+
+net = Architecture(net="resnet", width=32, channels=3, size=32).build()
+z, r = logits(net, x), features(net, x)
+"""
+
+from robustlens.nets.architecture import NETS, Architecture
+from robustlens.nets.checkpoints import Checkpoint, load, save
+from robustlens.nets.normalise import Normalise, normalised
+from robustlens.nets.reading import features, logits
+from robustlens.nets.resnet import PreActResNet, preact_resnet
+from robustlens.nets.small import SmallCNN
+from robustlens.nets.wide_resnet import wide_resnet
+
+__all__ = [
+    "NETS",
+    "Architecture",
+    "Checkpoint",
+    "Normalise",
+    "PreActResNet",
+    "SmallCNN",
+    "features",
+    "load",
+    "logits",
+    "normalised",
+    "preact_resnet",
+    "save",
+    "wide_resnet",
+]

@@ -1,0 +1,71 @@
+"""What net a set of weights belongs to: a value that can be written down and built again.
+
+Architecture(net="small", width=16, channels=1, classes=10, size=28).build()
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from robustlens.errors import InputError, UnknownName
+from robustlens.nets.resnet import preact_resnet
+from robustlens.nets.small import SmallCNN
+from robustlens.nets.wide_resnet import wide_resnet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One of `NETS`, with its width and depth, for images of a size and a number of classes."""
+
+    net: str = "small"
+    width: int = 16  # channels of the first layer
+    depth: int = 0  # weighted layers; 0: the net's own (resnet 18, wide-resnet 28, small 6)
+    widen: int = 1  # factor on the stages of a wide-resnet
+    channels: int = 1
+    classes: int = 10
+    size: int = 28  # pixels a side; above 64 the first convolution has stride 2
+
+    def __post_init__(self) -> None:
+        if self.net not in NETS:
+            raise UnknownName("net", self.net, NETS)
+        if min(self.width, self.widen, self.channels, self.classes, self.size) < 1:
+            raise InputError(
+                f"{self}", "width, widen, channels, classes and size of at least 1", "change them"
+            )
+
+    @property
+    def stem_stride(self) -> int:
+        """Stride of a residual net's first convolution."""
+        return 2 if self.size > 64 else 1
+
+    def build(self) -> nn.Module:
+        """Return the net with fresh weights (see `streams.initialised` for a seed)."""
+        return NETS[self.net](self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, for a JSON file."""
+        return asdict(self)
+
+
+def _small(a: Architecture) -> nn.Module:
+    if a.depth not in (0, 6):
+        raise InputError(f"a small net of depth {a.depth}", "depth 0 or 6", "use --net resnet")
+    return SmallCNN(a.channels, a.classes, a.width)
+
+
+def _resnet(a: Architecture) -> nn.Module:
+    return preact_resnet(a.depth or 18, a.width, a.stem_stride, a.channels, a.classes)
+
+
+def _wide_resnet(a: Architecture) -> nn.Module:
+    return wide_resnet(a.depth or 28, a.widen, a.width, a.stem_stride, a.channels, a.classes)
+
+
+NETS: dict[str, Callable[[Architecture], nn.Module]] = {
+    "small": _small,
+    "resnet": _resnet,
+    "wide-resnet": _wide_resnet,
+}
+"""The nets by name."""

@@ -1,0 +1,181 @@
+"""Weights on disk: safetensors, with what they are and where they come from in the file.
+
+    save(Path("cat.safetensors"), model, architecture=a, card={"recipe": ...})
+    model, card = load(Path("cat.safetensors"))
+    model, card = load(Path("theirs.safetensors"), into=their_model)
+
+Never a pickle, in neither direction. Weights above 16 MiB are written in shards beside an index.
+"""
+
+import json
+import platform
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+import robustlens
+from robustlens.errors import InputError
+from robustlens.files import replacing, write_json
+from robustlens.nets.architecture import Architecture
+
+SHARD_BYTES = 16 * 2**20
+
+
+class Checkpoint(NamedTuple):
+    """A model in evaluation mode, and its card (empty for a file that others made)."""
+
+    model: nn.Module
+    card: dict[str, Any]
+
+
+def save(
+    path: Path,
+    model: nn.Module,
+    *,
+    architecture: Architecture,
+    card: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write the weights of `model` atomically, with a card in the metadata.
+
+    The card holds the architecture and the versions of Python, torch and this package, plus the
+    entries of `card` (recipe, data digest, metrics). Floating-point weights are stored as `dtype`
+    (default: as they are). Above 16 MiB, `name.safetensors` becomes
+    `name-00001-of-0000N.safetensors` and so on, with `name.safetensors.index.json` written last.
+    """
+    full = {
+        **(card or {}),
+        "architecture": architecture.as_dict(),
+        "versions": {
+            "python": platform.python_version(),
+            "robustlens": robustlens.__version__,
+            "torch": torch.__version__,
+        },
+    }
+    tensors = {name: _stored(t, dtype) for name, t in model.state_dict().items()}
+    shards = _shards(tensors)
+    if len(shards) == 1:
+        write_tensors(path, tensors, full)
+        return
+    where = {}
+    for number, shard in enumerate(shards, 1):
+        name = f"{path.stem}-{number:05d}-of-{len(shards):05d}{path.suffix}"
+        write_tensors(path.with_name(name), shard, full)
+        where.update(dict.fromkeys(shard, name))
+    write_json(_index(path), {"metadata": full, "weight_map": where})
+
+
+def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
+    """Return the model of a checkpoint, built from its card or filled `into` a model given.
+
+    Raises:
+        InputError: no such file, a pickle, a truncated or foreign file, a missing shard, weights
+            that do not fit the architecture, or no card and no `into`.
+    """
+    tensors, card = read(path)
+    if into is None:
+        if "architecture" not in card:
+            raise InputError(
+                f"{path} has no card that says which net it belongs to",
+                "a checkpoint of robustlens, or the model itself",
+                "pass the model to fill",
+            )
+        into = Architecture(**card["architecture"]).build()
+    _check_fit(path, tensors, into)
+    into.load_state_dict(tensors)
+    return Checkpoint(into.eval(), card)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON card to one safetensors file, atomically."""
+    content = to_bytes(dict(tensors), {"robustlens": json.dumps(card)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a file, or of all shards of an index, and the card."""
+    index = _index(path)
+    if path.is_file() or not index.is_file():
+        return read_tensors(path)
+    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    parts = [read_tensors(path.with_name(name)) for name in names]
+    return {key: t for tensors, _ in parts for key, t in tensors.items()}, parts[0][1]
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the card (empty if there is none) of one safetensors file."""
+    _check_file(path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged ({error})", "a whole safetensors file") from error
+    return tensors, json.loads(metadata.get("robustlens", "{}"))
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"no file {path}", "a .safetensors checkpoint", "check the path")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[:1] == b"\x80" or head[:2] == b"PK":
+        raise InputError(
+            f"{path} is a pickle, which can run any code when it is opened",
+            "a .safetensors file",
+            "convert it where you trust it: safetensors.torch.save_file(state_dict, path)",
+        )
+    size, length = path.stat().st_size, struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+    if len(head) < 8 or 8 + length > size:
+        raise InputError(
+            f"{path} is truncated ({size} bytes) or no safetensors file",
+            "the whole file",
+            "copy or train it again",
+        )
+
+
+def _check_fit(path: Path, tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    received = {name: tuple(t.shape) for name, t in tensors.items()}
+    wrong = [
+        f"{name}: {received.get(name, 'missing')} instead of {expected.get(name, 'nothing')}"
+        for name in sorted(expected.keys() | received.keys())
+        if expected.get(name) != received.get(name)
+    ]
+    if wrong:
+        raise InputError(
+            f"{path} belongs to another architecture, {len(wrong)} tensors differ "
+            f"({'; '.join(wrong[:3])})",
+            f"the weights of this {type(model).__name__}",
+            "check the net, its width and depth",
+        )
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+    return tensor.detach().to("cpu", wanted).contiguous()
+
+
+def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Cut into groups of at most `SHARD_BYTES`, in order; a larger tensor stands alone."""
+    groups: list[dict[str, Tensor]] = [{}]
+    total = 0
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        if groups[-1] and total + size > SHARD_BYTES:
+            groups.append({})
+            total = 0
+        groups[-1][name] = tensor
+        total += size
+    return groups
+
+
+def _index(path: Path) -> Path:
+    return path.with_name(path.name + ".index.json")

@@ -1,0 +1,126 @@
+"""What to maximise: makers of objectives, each one value per example.
+
+    misclassify(model, y)                 # any wrong class
+    toward(model, target)                 # one class
+    weighted((1.0, toward(model, t)), (-10.0, far_from_sketch))
+
+An objective closes over the model and the labels; `frozen(model)` around an ascent keeps the
+model in evaluation mode and its parameters out of the graph.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, kl_div
+
+from robustlens.errors import InputError
+from robustlens.types import Images, Labels, Logits, Model, Objective, Representation, Values
+
+
+def misclassify(model: Model, y: Labels) -> Objective:
+    """Cross-entropy of the true label `y`: grows as the model turns away from it."""
+
+    def objective(x: Images) -> Values:
+        return cross_entropy(model(x), y, reduction="none")
+
+    return objective
+
+
+def toward(model: Model, target: Labels) -> Objective:
+    """Minus the cross-entropy of `target`: grows towards log 1 as the model comes to predict it."""
+
+    def objective(x: Images) -> Values:
+        return -cross_entropy(model(x), target, reduction="none")
+
+    return objective
+
+
+def margin(model: Model, y: Labels) -> Objective:
+    """Best wrong logit minus true logit: positive exactly where the model is wrong.
+
+    Source: Carlini & Wagner 2017, section V, objective f6 without the floor.
+    """
+
+    def objective(x: Images) -> Values:
+        return logit_margin(model(x), y)
+
+    return objective
+
+
+def dlr(model: Model, y: Labels) -> Objective:
+    """Difference-of-logits ratio: the margin over the gap from the first to the third logit.
+
+    Neither shifting nor scaling the logits changes it. Source: Croce & Hein 2020, equation 6.
+    Raises `InputError` below three classes, where it is not defined; use `margin` there.
+    """
+
+    def objective(x: Images) -> Values:
+        z = model(x)
+        if z.shape[1] < 3:
+            raise InputError(
+                f"dlr with {z.shape[1]} classes", "a model of at least three", "use margin"
+            )
+        top = z.topk(3, dim=1).values
+        return logit_margin(z, y) / (top[:, 0] - top[:, 2] + 1e-12)
+
+    return objective
+
+
+def kl_from(model: Model, x: Images) -> Objective:
+    """KL(p(. | x) || p(. | x')): how far predictions move from those at `x`, which stay fixed.
+
+    Source: Zhang et al. 2019 (TRADES), equation 5. At x itself its gradient is zero: start away.
+    """
+    with torch.no_grad():
+        anchor = model(x).log_softmax(dim=1)
+
+    def objective(moved: Images) -> Values:
+        return kl(anchor, model(moved))
+
+    return objective
+
+
+def activation(layer: Representation, unit: int) -> Objective:
+    """Mean activation of one unit or channel of a representation (b, f) or (b, f, h, w)."""
+
+    def objective(x: Images) -> Values:
+        chosen = layer(x)[:, unit]
+        return chosen.reshape(len(chosen), -1).mean(dim=1)
+
+    return objective
+
+
+def match(layer: Representation, target: Tensor) -> Objective:
+    """Minus ||R(x) - target||_2 / ||target||_2, one target per example: 0 where they agree.
+
+    Source: Engstrom et al. 2019, section 3 (inversion).
+    """
+    wanted = target.flatten(1)
+    length = torch.linalg.vector_norm(wanted, dim=1)
+
+    def objective(x: Images) -> Values:
+        gap: Tensor = torch.linalg.vector_norm(layer(x).flatten(1) - wanted, dim=1)
+        return -gap / length
+
+    return objective
+
+
+def weighted(*terms: tuple[float, Objective]) -> Objective:
+    """Weighted sum of objectives."""
+
+    def objective(x: Images) -> Values:
+        return torch.stack([weight * term(x) for weight, term in terms]).sum(dim=0)
+
+    return objective
+
+
+def logit_margin(logits: Logits, y: Labels) -> Values:
+    """Best wrong logit minus true logit, (b,); positive exactly where the decision is wrong."""
+    true = logits.gather(1, y[:, None]).squeeze(1)
+    others = logits.scatter(1, y[:, None], -torch.inf)
+    return others.amax(dim=1) - true
+
+
+def kl(log_p: Logits, logits: Logits) -> Values:
+    """KL divergence from p, given as log-probabilities, to softmax(logits), per example (b,)."""
+    each: Tensor = kl_div(logits.log_softmax(dim=1), log_p, reduction="none", log_target=True)
+    return each.sum(dim=1)
