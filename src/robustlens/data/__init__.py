@@ -1,0 +1,29 @@
+"""Data sets: load them by name or path, batch and augment them, save them, look at them.
+
+    train = load("fashion")                     # or "cifar10", "./photos", "mine.npz"
+    rest, part = train.split(0.1, seed=0)       # class-stratified
+    for x, y in batches(rest, 128, stream(0, "train"), Augmentation(padding=2, flip=True)):
+        ...                                     # x float32 in [0, 1], y int64
+
+Pixels are kept as uint8, in memory or memory-mapped; there are no worker processes.
+"""
+
+from robustlens.data.augment import Augmentation
+from robustlens.data.contact import contact_sheet
+from robustlens.data.dataset import Dataset, batches
+from robustlens.data.download import get
+from robustlens.data.saved import open_saved, save
+from robustlens.data.sources import SOURCES, Source, load
+
+__all__ = [
+    "SOURCES",
+    "Augmentation",
+    "Dataset",
+    "Source",
+    "batches",
+    "contact_sheet",
+    "get",
+    "load",
+    "open_saved",
+    "save",
+]

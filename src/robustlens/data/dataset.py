@@ -1,0 +1,205 @@
+"""A data set: uint8 images, integer labels and the names of the classes; batches of it.
+
+    rest, part = data.split(0.1, seed=0)                  # class-stratified
+    for x, y in batches(rest, 128, stream(0, "train")):
+        ...                                               # x float32 in [0, 1], y int64
+
+Pixels stay uint8 in memory (or in a memory map, see `saved`) and become floats a batch at a time.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustlens import files
+from robustlens.data.augment import Augmentation, unit
+from robustlens.errors import InputError
+from robustlens.streams import stream
+
+CHUNK = 4096
+"""Images read at once when a whole data set is walked through: a memory map stays on disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images: uint8 `images` (n, c, h, w), int64 `labels` (n,), class names, a name.
+
+    Raises `InputError` when dtypes, shapes or lengths disagree, when there is no image, or when a
+    label has no class.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels, len(self.images), len(self.classes))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that depend on labels, shape and pixels, not on device or name.
+
+        It is a digest of the digests of chunks, so that a memory map is read piece by piece.
+        """
+        pixels = (files.digest(chunk).encode() for chunk in chunks(self.images))
+        head = repr(tuple(self.images.shape)).encode()
+        return files.digest(head, self.labels.cpu().numpy().tobytes(), *pixels)
+
+    def subset(self, indices: Tensor) -> "Dataset":
+        """Return the images at `indices` (m,) int64, in that order, copied."""
+        at = indices.to(self.images.device)
+        return replace(self, images=self.images[at], labels=self.labels[at])
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """Return the data set with images and labels on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def take(self, n: int) -> "Dataset":
+        """Return `n` images, as equally many of each class as there are, in the original order.
+
+        The first of every class come before the second of any. Raises `InputError` unless
+        1 <= n <= len(self).
+        """
+        if not 1 <= n <= len(self):
+            raise InputError(f"n is {n}", f"1 to {len(self)}, the images of {self.name}")
+        labels = self.labels.cpu()
+        by_rank = torch.argsort(_ranks(labels) * len(self.classes) + labels)
+        return self.subset(by_rank[:n].sort().values)
+
+    def split(self, fraction: float, seed: int) -> "Split":
+        """Return the data set in two, `part` with `fraction` of every class and `rest`.
+
+        Both keep the original order; the choice is drawn from `stream(seed, "split")`. Raises
+        `InputError` unless 0 < fraction < 1 and both get an image.
+        """
+        chosen = stratified(self.labels.cpu(), fraction, stream(seed, "split"))
+        rest, part = (torch.nonzero(side).flatten() for side in (~chosen, chosen))
+        return Split(self.subset(rest), self.subset(part))
+
+
+class Split(NamedTuple):
+    """A data set in two disjoint pieces that together are the whole."""
+
+    rest: Dataset
+    part: Dataset
+
+
+def stratified(labels: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Return a mask (n,) that is true for a random `fraction` of every class, rounded to nearest.
+
+    Raises `InputError` unless 0 < fraction < 1 and both sides get an image.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(f"fraction is {fraction}", "a number between 0 and 1 such as 0.2")
+    order = torch.randperm(len(labels), generator=generator)
+    quota = (torch.bincount(labels) * fraction + 0.5).floor()
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    chosen[order] = _ranks(labels[order]) < quota[labels[order]]
+    if chosen.all() or not chosen.any():
+        raise InputError(
+            f"{len(labels)} images cut at {fraction} leave one side empty",
+            "more images in at least one class",
+            "add images or change fraction",
+        )
+    return chosen
+
+
+def batches(
+    data: Dataset,
+    size: int,
+    generator: torch.Generator | None = None,
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return an iterator over float32 images in [0, 1] (b, c, h, w) and int64 labels (b,).
+
+    Batches live where `data.images` lives. They are shuffled when a generator is given and in
+    order otherwise; the last may be smaller than `size`. `augment` gets float images and the same
+    generator, a fresh draw per batch. Raises `InputError` for a size under 1, or for an `augment`
+    without a generator.
+    """
+    if size < 1:
+        raise InputError(f"size is {size}", "at least 1 image in a batch", "change size")
+    if augment is not None and generator is None:
+        raise InputError("augment without a generator", "a torch.Generator", "pass generator")
+    return _batches(data, size, generator, augment)
+
+
+def _batches(
+    data: Dataset,
+    size: int,
+    generator: torch.Generator | None,
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for index in _indices(data, size, generator):
+        x, y = data.images[index], data.labels[index]
+        if augment is not None and generator is not None:
+            # Ours moves bytes first and makes floats after: a quarter of the memory to move.
+            x = augment(x if isinstance(augment, Augmentation) else unit(x), generator)
+        yield unit(x), y
+
+
+def _indices(
+    data: Dataset, size: int, generator: torch.Generator | None
+) -> Iterator[Tensor | slice]:
+    slices = (slice(start, start + size) for start in range(0, len(data), size))
+    if generator is None:
+        return slices
+    order = torch.randperm(len(data), generator=generator, device=generator.device)
+    order = order.to(data.images.device)
+    return (order[at] for at in slices)
+
+
+def chunks(images: Tensor) -> Iterator[memoryview]:
+    """Return an iterator over the bytes of `images` in C order, `CHUNK` images at a time."""
+    parts = (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
+    return (memoryview(part.cpu().contiguous().numpy()).cast("B") for part in parts)
+
+
+def _ranks(labels: Tensor) -> Tensor:
+    """Return for each label how many equal ones stand before it."""
+    order = torch.argsort(labels, stable=True)
+    counts = torch.bincount(labels)
+    starts = counts.cumsum(0) - counts
+    ranks = torch.empty_like(labels)
+    ranks[order] = torch.arange(len(labels)) - starts[labels[order]]
+    return ranks
+
+
+def _check_images(images: Tensor) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or 0 in images.shape:
+        raise InputError(
+            f"images are {images.dtype} of shape {tuple(images.shape)}",
+            "torch.uint8 of shape (n, c, h, w) with at least one image and one pixel",
+            "change images",
+        )
+
+
+def _check_labels(labels: Tensor, n: int, classes: int) -> None:
+    if labels.dtype != torch.int64 or tuple(labels.shape) != (n,):
+        raise InputError(
+            f"labels are {labels.dtype} of shape {tuple(labels.shape)}",
+            f"torch.int64 of shape ({n},), one for each image",
+            "change labels",
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(
+            f"labels run from {low} to {high}",
+            f"0 to {classes - 1}, for {classes} classes",
+            "change labels or classes",
+        )
