@@ -272,6 +272,16 @@ class Masked:
         return self.ball.distance(x, center)
 
 
+def radius(ball: Ball) -> float:
+    """Return eps of a norm ball, also under a mask; raise `InputError` where there is none."""
+    inner = ball.ball if isinstance(ball, Masked) else ball
+    if not hasattr(inner, "eps"):
+        raise InputError(
+            f"{ball} has no eps", "a ball with a radius: Linf, L2 or L1", "change the ball or rule"
+        )
+    return float(inner.eps)
+
+
 BALLS: dict[str, Callable[[float], Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}
 """The norm balls by the names a command line uses."""
 

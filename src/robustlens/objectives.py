@@ -10,7 +10,7 @@ model in evaluation mode and its parameters out of the graph.
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div
+from torch.nn.functional import cross_entropy
 
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Logits, Model, Objective, Representation, Values
@@ -122,5 +122,4 @@ def logit_margin(logits: Logits, y: Labels) -> Values:
 
 def kl(log_p: Logits, logits: Logits) -> Values:
     """KL divergence from p, given as log-probabilities, to softmax(logits), per example (b,)."""
-    each: Tensor = kl_div(logits.log_softmax(dim=1), log_p, reduction="none", log_target=True)
-    return each.sum(dim=1)
+    return (log_p.exp() * (log_p - logits.log_softmax(dim=1))).sum(dim=1)

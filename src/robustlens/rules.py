@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from robustlens.balls import Ball, per_example
+from robustlens.balls import Ball, per_example, radius
 from robustlens.errors import InputError
 from robustlens.types import Points, Values
 
@@ -171,7 +171,7 @@ class AutoStep:
         """Return the state at a start `x`; raise `InputError` for a ball without a radius."""
         low = torch.full_like(x.flatten(1)[:, 0], -torch.inf)
         return AutoState(
-            step_size=torch.full_like(low, 2 * _radius(ball)),
+            step_size=torch.full_like(low, 2 * radius(ball)),
             previous=x,
             previous_value=low,
             best=x,
@@ -245,13 +245,3 @@ def checkpoints(steps: int) -> tuple[int, ...]:
         found.append(-(-now * steps // 100))
         before, now = now, now + max(now - before - 3, 6)
     return tuple(dict.fromkeys(found))
-
-
-def _radius(ball: Ball) -> float:
-    """Return eps of a ball, looking through a mask."""
-    inner = getattr(ball, "ball", ball)
-    if not hasattr(inner, "eps"):
-        raise InputError(
-            f"AutoStep with {ball}", "a ball with a radius (Linf, L2, L1)", "use Steepest or Adam"
-        )
-    return float(inner.eps)

@@ -1,0 +1,8 @@
+"""Attacks, all called alike: attack(model, x, y, ball, *, generator, ...).
+
+x_adv = pgd(model, x, y, L2(0.5), steps=20, restarts=5, generator=stream(0, "pgd"))
+"""
+
+from robustlens.attacks.gradient import Bound, bind, fgsm, pgd, pgd_kl, pgd_targeted
+
+__all__ = ["Bound", "bind", "fgsm", "pgd", "pgd_kl", "pgd_targeted"]

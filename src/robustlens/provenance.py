@@ -1,0 +1,115 @@
+"""Where a number comes from: seed, config, commit, versions, machine, seconds.
+
+with clock() as seconds:
+    ...
+origin = provenance("robustlens run robust-erm", config, seed=0, seconds=seconds())
+"""
+
+import platform
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import robustlens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """All that is needed to get a number again, and to judge it."""
+
+    command: str
+    config: Mapping[str, Any]
+    seed: int
+    seconds: float
+    data: Mapping[str, str] = field(default_factory=dict)  # name to digest
+    commit: str
+    versions: Mapping[str, str]
+    device: str
+    threads: int
+    date: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, for a JSON file."""
+        return asdict(self)
+
+
+def provenance(
+    command: str,
+    config: Mapping[str, Any],
+    *,
+    seed: int,
+    seconds: float,
+    data: Mapping[str, str] | None = None,
+    device: torch.device | None = None,
+) -> Provenance:
+    """Return the provenance of work just done on `device` (default: the CPU)."""
+    return Provenance(
+        command=command,
+        config=config,
+        seed=seed,
+        seconds=round(seconds, 3),
+        data=data or {},
+        commit=commit(),
+        versions={
+            "robustlens": robustlens.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+        device=hardware(device or torch.device("cpu")),
+        threads=torch.get_num_threads(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+
+
+@contextmanager
+def clock() -> Iterator[Callable[[], float]]:
+    """Yield a function that returns the seconds since the block began."""
+    began = time.perf_counter()
+    yield lambda: time.perf_counter() - began
+
+
+def command_line(*words: object) -> str:
+    """Return words as one would type them in a shell."""
+    return shlex.join(str(word) for word in words)
+
+
+@cache
+def commit() -> str:
+    """Return the commit of the checkout this package runs from, "-dirty" if changed, or "none"."""
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return "none"
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "none"
+    return found.stdout.strip()
+
+
+def hardware(device: torch.device) -> str:
+    """Return the name of the processor or accelerator behind a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text(encoding="utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = names[0] if names else name
+    return f"{name}, {torch.get_num_threads()} threads"

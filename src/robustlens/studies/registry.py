@@ -1,0 +1,82 @@
+"""The registry of studies: a name, a claim, a config with presets, a function.
+
+    study = STUDIES["robust-erm"]
+    result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
+
+The command line, the report and the documentation are derived from this table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from robustlens.errors import UnknownName
+from robustlens.provenance import clock, command_line, provenance
+from robustlens.studies.pictures import Picture
+from robustlens.studies.result import Number, Result, Verdict
+
+
+class Bench(NamedTuple):
+    """What a study may use besides its config: a folder for models, and a device."""
+
+    folder: Path
+    device: torch.device
+
+
+class Findings(NamedTuple):
+    """What a study's function returns; the rest of a `Result` is added by `run`."""
+
+    verdict: Verdict
+    summary: str
+    numbers: Mapping[str, Number]
+    figures: tuple[Picture, ...]
+    seed: int
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A claim of the talk as something to run."""
+
+    id: str
+    title: str
+    claim: str  # one plain sentence
+    rule: str  # when we say "reproduced", written before the run
+    published: str  # what the source found, with the source
+    presets: Mapping[str, Any]  # tiny, quick, full
+    function: Callable[[Any, Bench], Findings]
+
+
+PRESETS = ("tiny", "quick", "full")
+"""Seconds, minutes and hours on two cores; "full" wants an accelerator."""
+
+
+def preset(study: Study, name: str) -> Any:
+    """Return the config of a preset; raise `UnknownName` for another name."""
+    if name not in study.presets:
+        raise UnknownName("preset", name, study.presets)
+    return study.presets[name]
+
+
+def run(
+    study: Study, name: str, config: Any, *, folder: Path, device: torch.device | None = None
+) -> Result:
+    """Run a study with a config that began as the preset `name`; models go to `folder`/models."""
+    bench = Bench(folder / "models", device or torch.device("cpu"))
+    with clock() as seconds:
+        found = study.function(config, bench)
+    changed = [] if config == study.presets.get(name) else ["(config changed, see provenance)"]
+    origin = provenance(
+        command_line("robustlens", "run", study.id, "--preset", name) + " ".join(["", *changed]),
+        asdict(config),
+        seed=found.seed,
+        seconds=seconds(),
+        data=found.data,
+        device=bench.device,
+    )
+    return Result(
+        study.id, name, found.verdict, found.summary, found.numbers, found.figures, origin
+    )

@@ -1,0 +1,75 @@
+"""What a study gives: numbers with intervals, pictures, a verdict, and where all that comes from.
+
+    result.numbers["robust PGD-20 accuracy"].value
+    result.as_dict()          # what --json prints
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from robustlens.errors import InputError
+from robustlens.evaluation import Rate
+from robustlens.provenance import Provenance
+from robustlens.studies.pictures import Picture
+
+
+class Verdict(StrEnum):
+    """How our numbers stand to the published claim, by a rule that was written before the run."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not reproduced"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured value, its 95 % interval and n, beside the published value and its source."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    published: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.low <= self.value <= self.high and self.n >= 1):
+            raise InputError(f"{self}", "low <= value <= high and n >= 1")
+
+    @classmethod
+    def of(cls, rate: Rate, published: str | None = None, source: str | None = None) -> "Number":
+        """Return a number from a rate."""
+        return cls(rate.value, rate.low, rate.high, rate.n, published, source)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of one study. It cannot be built without its provenance."""
+
+    study: str
+    preset: str
+    verdict: Verdict
+    summary: str  # one sentence with the numbers in it
+    numbers: Mapping[str, Number]
+    figures: tuple[Picture, ...]
+    provenance: Provenance
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took, training of its models included when they were trained."""
+        return self.provenance.seconds
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the pixels, for a JSON file; figures by name and caption."""
+        return {
+            "study": self.study,
+            "preset": self.preset,
+            "verdict": str(self.verdict),
+            "seconds": self.seconds,
+            "summary": self.summary,
+            "numbers": {name: asdict(number) for name, number in self.numbers.items()},
+            "figures": [{"name": f.name, "caption": f.caption} for f in self.figures],
+            "provenance": self.provenance.as_dict(),
+        }

@@ -1,0 +1,334 @@
+"""Training: one loop for every loss, resumable at every epoch, honest about selection.
+
+    done = train(model, data, adversarial(bind(pgd, L2(1.5), steps=7)), TrainConfig(epochs=20),
+                 seed=0, validation_attack=bind(pgd, L2(1.5), steps=10), folder=Path("runs/mine"))
+    done.model          # the averaged weights of the epoch that did best on validation images
+
+A validation split is cut from the training set; the test set is never looked at here.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from robustlens.data import Augmentation, Dataset, batches
+from robustlens.errors import InputError, TrainingDiverged, UnknownName
+from robustlens.evaluation import accuracy, attacked_accuracy
+from robustlens.files import digest_json, write_text
+from robustlens.modes import half_precision
+from robustlens.nets.checkpoints import read_tensors, write_tensors
+from robustlens.progress import Advance, bar
+from robustlens.schedules import SCHEDULES
+from robustlens.streams import stream
+from robustlens.types import Attack, Loss
+
+CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
+LARGEST_LOSS = 1e4
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train, apart from the model, the data and the loss."""
+
+    epochs: int = 20
+    batch_size: int = 128
+    lr: float = 0.1  # the peak of the schedule
+    schedule: str = "one-cycle"  # one of SCHEDULES
+    momentum: float = 0.9  # Nesterov
+    weight_decay: float = 5e-4
+    average: float = 0.995  # decay of the weight average; 0 for none
+    validation: float = 0.05  # share of the training set that selects the epoch
+    precision: str = "auto"  # one of PRECISIONS
+    augment: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UnknownName("schedule", self.schedule, SCHEDULES)
+        if self.precision not in PRECISIONS:
+            raise UnknownName("precision", self.precision, PRECISIONS)
+        for name, good, expected in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 2, "at least 2"),
+            ("lr", self.lr > 0, "a number > 0 such as 0.1"),
+            ("momentum", 0 < self.momentum < 1, "between 0 and 1"),
+            ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
+            ("average", 0 <= self.average < 1, "between 0 (none) and 1"),
+            ("validation", 0 < self.validation < 1, "between 0 and 1"),
+        ):
+            if not good:
+                raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
+
+
+PRECISIONS: dict[str, Callable[[torch.device], torch.dtype]] = {
+    "auto": half_precision,
+    "float32": lambda device: torch.float32,
+    "bfloat16": lambda device: torch.bfloat16,
+}
+"""Number formats of the forward pass; "auto" is bfloat16 where the device has it."""
+
+
+class Epoch(NamedTuple):
+    """One line of the log. Accuracies are of the averaged weights, on validation images."""
+
+    epoch: int  # from 1
+    loss: float  # mean over the epoch's batches
+    clean_accuracy: float
+    pgd_accuracy: float | None  # under the validation attack, where there is one
+    lr: float
+    seconds: float
+
+    @property
+    def score(self) -> float:
+        """What selects: accuracy under attack where it is measured, else clean accuracy."""
+        return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
+
+
+class Trained(NamedTuple):
+    """The selected model, in evaluation mode, and what happened."""
+
+    model: nn.Module
+    history: tuple[Epoch, ...]
+    best: Epoch
+
+
+def train(
+    model: nn.Module,
+    data: Dataset,
+    loss: Loss,
+    config: TrainConfig,
+    *,
+    seed: int,
+    validation_attack: Attack | None = None,
+    folder: Path | None = None,
+) -> Trained:
+    """Train `model` by SGD with Nesterov momentum; return the epoch that validates best.
+
+    What is evaluated and returned is the exponential moving average of the weights (and of batch
+    norm's statistics). Selection is by accuracy under `validation_attack` if there is one, on a
+    class-stratified split cut from `data`: robust overfitting makes the last epoch a bad choice
+    (Rice, Wong, Kolter 2020). Training runs where the model's parameters are.
+
+    With a `folder`, the state is saved there after each epoch (`state.safetensors`) and a line
+    goes to `log.jsonl`; the same call continues after a kill and ends, on a CPU with the same
+    number of threads, with the same weights to the bit.
+
+    Args:
+        model: trained in place; holds the selected weights afterwards.
+        data: training images; the validation split is taken from them.
+        loss: see `losses`.
+        config: see `TrainConfig`.
+        seed: names every draw: the split, the order, the augmentation, the attacks.
+        validation_attack: measured on the validation split after each epoch.
+        folder: where the state and the log live.
+
+    Raises:
+        TrainingDiverged: the loss is not finite, or above 10^4.
+        InputError: bad data, or a folder with the state of another run.
+    """
+    run = _Run.begin(model, data, loss, config, seed, validation_attack, folder)
+    total = config.epochs * run.steps
+    with bar("training", total) as advance:
+        advance(len(run.history) * run.steps)
+        while len(run.history) < config.epochs:
+            run.epoch(advance)
+    run.model.load_state_dict(run.best_weights)
+    best = max(run.history, key=lambda epoch: epoch.score)
+    return Trained(run.model.eval(), tuple(run.history), best)
+
+
+@dataclass
+class _Run:
+    """A training in progress: everything an epoch changes."""
+
+    model: nn.Module
+    average: AveragedModel
+    optimiser: torch.optim.SGD
+    training: Dataset
+    validation: Dataset
+    loss: Loss
+    config: TrainConfig
+    seed: int
+    attack: Attack | None
+    folder: Path | None
+    identity: str
+    history: list[Epoch]
+    best_weights: dict[str, Tensor]
+
+    @classmethod
+    def begin(
+        cls,
+        model: nn.Module,
+        data: Dataset,
+        loss: Loss,
+        config: TrainConfig,
+        seed: int,
+        attack: Attack | None,
+        folder: Path | None,
+    ) -> "_Run":
+        device = next(model.parameters()).device
+        split = data.to(device).split(config.validation, seed)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.SGD(
+            model.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=True,
+            weight_decay=config.weight_decay,
+        )
+        average = AveragedModel(model, multi_avg_fn=_averaging(config.average), use_buffers=True)
+        what = {"config": asdict(config), "seed": seed, "data": data.digest, "model": str(model)}
+        run = cls(
+            model,
+            average,
+            optimiser,
+            split.rest,
+            split.part,
+            loss,
+            config,
+            seed,
+            attack,
+            folder,
+            digest_json(what),
+            [],
+            {},
+        )
+        if folder is not None and (folder / "state.safetensors").exists():
+            run.resume(folder / "state.safetensors")
+        return run
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return math.ceil(len(self.training) / self.config.batch_size)
+
+    def epoch(self, advance: Advance) -> None:
+        """Train for one epoch, validate, log, save."""
+        began, number = time.perf_counter(), len(self.history)
+        generator = stream(self.seed, "train", number)
+        device = self.training.images.device
+        dtype = PRECISIONS[self.config.precision](device)
+        total = torch.zeros((), device=device)
+        self.model.train()
+        shuffled = batches(self.training, self.config.batch_size, generator, self.config.augment)
+        for step, (x, y) in enumerate(shuffled):
+            lr = self.set_lr((number * self.steps + step + 1) / (self.config.epochs * self.steps))
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                value = self.loss(self.model, x, y, generator)
+            self.optimiser.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.average.update_parameters(self.model)
+            total += value.detach()
+            if step % CHECK_EVERY == 0 or step == self.steps - 1:
+                _check(float(value.detach()), number + 1, step + 1)
+            advance()
+        clean, attacked = self.validate()
+        seconds = time.perf_counter() - began
+        self.record(Epoch(number + 1, float(total) / self.steps, clean, attacked, lr, seconds))
+        advance(0, _note(self.history[-1]))
+
+    def set_lr(self, done: float) -> float:
+        """Set and return the learning rate for a share of training done."""
+        lr = self.config.lr * SCHEDULES[self.config.schedule](done)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def validate(self) -> tuple[float, float | None]:
+        """Return clean accuracy and accuracy under attack of the averaged weights."""
+        net = self.average.module
+        clean = accuracy(net, self.validation).rate.value
+        if self.attack is None:
+            return clean, None
+        seed = stream(self.seed, "validation").initial_seed()
+        return clean, attacked_accuracy(net, self.validation, self.attack, seed=seed).rate.value
+
+    def record(self, epoch: Epoch) -> None:
+        """Append to the history, keep the weights if they are the best, save all."""
+        if not self.history or epoch.score > max(past.score for past in self.history):
+            weights = self.average.module.state_dict()
+            self.best_weights = {name: t.detach().clone() for name, t in weights.items()}
+        self.history.append(epoch)
+        if self.folder is None:
+            return
+        card = {"identity": self.identity, "history": [e._asdict() for e in self.history]}
+        write_tensors(self.folder / "state.safetensors", self.tensors(), card)
+        lines = "".join(json.dumps(e._asdict()) + "\n" for e in self.history)
+        write_text(self.folder / "log.jsonl", lines)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all tensors of the state under one dictionary of names."""
+        momenta = {
+            str(i): s["momentum_buffer"] for i, s in self.optimiser.state_dict()["state"].items()
+        }
+        groups = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "best": self.best_weights,
+            "momentum": momenta,
+        }
+        return {
+            f"{group}/{name}": tensor.detach().cpu().contiguous().clone()
+            for group, tensors in groups.items()
+            for name, tensor in tensors.items()
+        }
+
+    def resume(self, path: Path) -> None:
+        """Take up the state of an earlier call, which must have been the same call."""
+        tensors, card = read_tensors(path)
+        if card.get("identity") != self.identity:
+            raise InputError(
+                f"{path} is the state of another run (model, data, seed or config differ)",
+                "an empty folder, or the settings of that run",
+                "choose another output folder",
+            )
+        groups: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            group, name = key.split("/", 1)
+            groups.setdefault(group, {})[name] = tensor
+        self.model.load_state_dict(groups["model"])
+        self.average.load_state_dict(groups["average"])
+        device = self.training.images.device
+        self.best_weights = {name: t.to(device) for name, t in groups["best"].items()}
+        state = self.optimiser.state_dict()
+        state["state"] = {
+            int(i): {"momentum_buffer": t} for i, t in groups.get("momentum", {}).items()
+        }
+        self.optimiser.load_state_dict(state)
+        self.history = [Epoch(**line) for line in card["history"]]
+
+
+def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Exponential moving average that starts short: at update t at most (1 + t) / (10 + t)."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, now in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(now.to(mean.dtype), 1 - kept)
+            else:
+                mean.copy_(now)
+
+    return update
+
+
+def _check(value: float, epoch: int, step: int) -> None:
+    if not value <= LARGEST_LOSS:
+        raise TrainingDiverged(
+            f"the loss is {value:g} at epoch {epoch}, step {step}; the last whole epoch is kept. "
+            "Lower lr, or use precision float32."
+        )
+
+
+def _note(epoch: Epoch) -> str:
+    attacked = "" if epoch.pgd_accuracy is None else f" PGD {epoch.pgd_accuracy:.1%}"
+    return f"epoch {epoch.epoch} loss {epoch.loss:.3f} clean {epoch.clean_accuracy:.1%}{attacked}"
