@@ -122,7 +122,7 @@ class L2:
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform point of the ball (not of its sphere), clipped to the box."""
-        dimension = center[0].numel()
+        dimension = center.flatten(1).shape[1]
         radius = uniform(center.flatten(1)[:, 0], generator) ** (1 / dimension)
         offset = _unit(normal(center, generator)) * per_example(self.eps * radius, center)
         return (center + offset).clamp_(0.0, 1.0)
@@ -274,7 +274,9 @@ class Masked:
 
 def radius(ball: Ball) -> float:
     """Return eps of a norm ball, also under a mask; raise `InputError` where there is none."""
-    inner = ball.ball if isinstance(ball, Masked) else ball
+    inner = ball
+    while isinstance(inner, Masked):
+        inner = inner.ball
     if not hasattr(inner, "eps"):
         raise InputError(
             f"{ball} has no eps", "a ball with a radius: Linf, L2 or L1", "change the ball or rule"
@@ -304,8 +306,8 @@ def parse_eps(text: float | str) -> float:
         InputError: the text is no number or fraction, divides by zero, or is negative.
     """
     try:
-        top, _, bottom = str(text).partition("/")
-        value = float(top) / (float(bottom) if bottom else 1.0)
+        top, slash, bottom = str(text).partition("/")
+        value = float(top) / (float(bottom) if slash else 1.0)
     except (ValueError, ZeroDivisionError):
         raise InputError(
             f"eps is {text!r}", "a number >= 0 or a fraction such as 8/255", "change eps"

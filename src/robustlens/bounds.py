@@ -54,9 +54,9 @@ def mean_interval(values: Sequence[float], alpha: float = 0.05) -> Interval:
     Raises `InputError` for fewer than two values.
     """
     n = len(values)
-    _checked(n, n, alpha)
     if n < 2:
-        raise InputError("one value", "at least two, to see how much they vary")
+        raise InputError(f"{n} values", "at least two, to see how much they vary")
+    _checked(n, n, alpha)
     mean = math.fsum(values) / n
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
     half = float(stdtrit(n - 1, 1 - alpha / 2)) * spread

@@ -27,19 +27,19 @@ def frozen(model: Callable[[Tensor], Tensor]) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    training = [module for module in model.modules() if module.training]
-    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    modes = [(module, module.training) for module in model.modules()]
+    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
-        for module in training:
+        for module, _ in modes:
             module.training = False
-        for parameter in wanted:
+        for parameter, _ in wanted:
             parameter.requires_grad_(False)
         yield
     finally:
-        for module in training:
-            module.training = True
-        for parameter in wanted:
-            parameter.requires_grad_(True)
+        for module, mode in modes:
+            module.training = mode
+        for parameter, want in wanted:
+            parameter.requires_grad_(want)
 
 
 class Twin(nn.Module):

@@ -84,7 +84,7 @@ def activation(layer: Representation, unit: int) -> Objective:
 
     def objective(x: Images) -> Values:
         chosen = layer(x)[:, unit]
-        return chosen.reshape(len(chosen), -1).mean(dim=1)
+        return chosen.unsqueeze(1).flatten(1).mean(dim=1)
 
     return objective
 

@@ -161,7 +161,9 @@ class AutoStep:
     at least 6 % apart) its step is halved and the walk goes on from its best point, when fewer
     than `rho` of the steps since the last checkpoint raised the objective, or when neither its
     step size nor its best value changed since then.
-    Source: Croce & Hein 2020, Algorithm 1. Needs a ball with an `eps`.
+    Source: Croce & Hein 2020, Algorithm 1, with the check as soon as the checkpoint's own point
+    is scored, as in the authors' code; the pseudo-code walks one step more before it goes back.
+    Needs a ball with an `eps`.
     """
 
     rho: float = 0.75
@@ -178,7 +180,7 @@ class AutoStep:
             best_gradient=torch.zeros_like(x),
             best_value=low,
             rises=torch.zeros_like(low),
-            reduced=torch.ones_like(low, dtype=torch.bool),
+            reduced=torch.zeros_like(low, dtype=torch.bool),
             best_value_then=low,
             step=0,
             checkpoints=checkpoints(steps),
@@ -232,6 +234,7 @@ def _score(x: Points, gradient: Points, value: Values, state: AutoState) -> Auto
         best_gradient=torch.where(pick, gradient, state.best_gradient),
         best_value=torch.where(better, value, state.best_value),
         rises=state.rises + rose,
+        best_value_then=state.best_value_then if state.step > 0 else value,
     )
 
 

@@ -3,6 +3,6 @@
 x_adv = pgd(model, x, y, L2(0.5), steps=20, restarts=5, generator=stream(0, "pgd"))
 """
 
-from robustlens.attacks.gradient import Bound, bind, fgsm, pgd, pgd_kl, pgd_targeted
+from robustlens.attacks.gradient import Bound, bind, fgsm, pgd, pgd_kl, pgd_targeted, random_search
 
-__all__ = ["Bound", "bind", "fgsm", "pgd", "pgd_kl", "pgd_targeted"]
+__all__ = ["Bound", "bind", "fgsm", "pgd", "pgd_kl", "pgd_targeted", "random_search"]

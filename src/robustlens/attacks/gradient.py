@@ -11,7 +11,7 @@ any, and of those the one with the largest objective.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import torch
@@ -27,6 +27,8 @@ from robustlens.streams import normal
 from robustlens.types import Images, Labels, Logits, Model, Objective, Values
 
 MakeObjective = Callable[[Model, Labels], Objective]
+SHORTEST = 1e-12
+"""The step size of an attack on a ball of radius 0: positive, and put back by the projection."""
 
 
 def fgsm(
@@ -48,7 +50,7 @@ def fgsm(
     """
     check_images(x, y)
     with frozen(model):
-        rule = Steepest(radius(ball))
+        rule = Steepest(max(radius(ball), SHORTEST))
         return ascend(objective(model, y), x, ball, rule, steps=1).last
 
 
@@ -126,8 +128,25 @@ def pgd_kl(
     check_images(x, y)
     with frozen(model):
         start = x + 0.001 * normal(x, generator)
-        rule = Steepest(step_size or step_length(ball, steps))
+        rule = Steepest(step_length(ball, steps) if step_size is None else step_size)
         return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best
+
+
+def random_search(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    tries: int = 1,
+    generator: torch.Generator,
+) -> Images:
+    """Return the worst of `tries` random points of the ball: the control of every attack.
+
+    In high dimension a uniform point of an l2 ball has almost the full length eps. Raises as
+    `pgd`.
+    """
+    return pgd(model, x, y, ball, steps=0, step_size=1.0, restarts=tries, generator=generator)
 
 
 @dataclass(frozen=True)
@@ -144,7 +163,9 @@ class Bound:
 
     def __str__(self) -> str:
         defaults = {name: p.default for name, p in signature(self.method).parameters.items()}
-        shown: dict[str, Any] = {name: defaults[name] for name in ("steps", "restarts") if name in defaults}
+        shown: dict[str, Any] = {
+            name: defaults[name] for name in ("steps", "restarts", "tries") if name in defaults
+        }
         shown.update(self.settings)
         words = [f"{name} {getattr(v, '__name__', v)}" for name, v in shown.items()]
         return ", ".join([f"{self.method.__name__} {self.ball}", *words])
@@ -156,19 +177,20 @@ def bind(method: Callable[..., Tensor], ball: Ball, **settings: Any) -> Bound:
     Raises:
         InputError: a setting that the attack does not have.
     """
-    known = set(signature(method).parameters)
+    parameters = signature(method).parameters.values()
+    known = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY} - {"generator"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise InputError(
             f"{method.__name__} with {', '.join(unknown)}",
-            f"settings among {', '.join(sorted(known - {'model', 'x', 'y', 'ball'}))}",
+            f"settings among {', '.join(sorted(known))}",
         )
     return Bound(method, ball, settings)
 
 
 def step_length(ball: Ball, steps: int) -> float:
     """Return 2.5 * eps / steps, which can cross the ball and come back (Madry et al. 2018)."""
-    return max(2.5 * radius(ball) / max(steps, 1), 1e-12)
+    return max(2.5 * radius(ball) / max(steps, 1), SHORTEST)
 
 
 def check_images(x: Images, y: Labels) -> None:
@@ -221,7 +243,8 @@ class _Search:
             raise InputError(f"restarts is {self.restarts}", "at least 1", "change restarts")
         if self.rule is not None and self.step_size is not None:
             raise InputError("both rule and step_size", "one of them", "drop step_size")
-        rule = self.rule or Steepest(self.step_size or step_length(self.ball, self.steps))
+        size = self.step_size
+        rule = self.rule or Steepest(step_length(self.ball, self.steps) if size is None else size)
         worst = _Worst(x)
         with frozen(model):
             watched = worst.watch(model, y, objective, success)

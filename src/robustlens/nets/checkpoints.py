@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import robustlens
 from robustlens.errors import InputError
-from robustlens.files import replacing, write_json
+from robustlens.files import digest, replacing, write_json
 from robustlens.nets.architecture import Architecture
 
 SHARD_BYTES = 16 * 2**20
@@ -62,13 +62,16 @@ def save(
     shards = _shards(tensors)
     if len(shards) == 1:
         write_tensors(path, tensors, full)
+        _index(path).unlink(missing_ok=True)
         return
+    full["weights"] = digest(*(memoryview(_bytes(t)) for t in tensors.values()))  # see `read`
     where = {}
     for number, shard in enumerate(shards, 1):
         name = f"{path.stem}-{number:05d}-of-{len(shards):05d}{path.suffix}"
         write_tensors(path.with_name(name), shard, full)
         where.update(dict.fromkeys(shard, name))
     write_json(_index(path), {"metadata": full, "weight_map": where})
+    path.unlink(missing_ok=True)  # an older, smaller checkpoint, which `load` would prefer
 
 
 def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
@@ -86,10 +89,21 @@ def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
                 "a checkpoint of robustlens, or the model itself",
                 "pass the model to fill",
             )
-        into = Architecture(**card["architecture"]).build()
+        into = _architecture(path, card["architecture"]).build()
     _check_fit(path, tensors, into)
     into.load_state_dict(tensors)
     return Checkpoint(into.eval(), card)
+
+
+def _architecture(path: Path, fields: Any) -> Architecture:
+    try:
+        return Architecture(**fields)
+    except TypeError as error:
+        raise InputError(
+            f"{path} describes its net as {fields!r}",
+            "the fields of nets.Architecture",
+            "load it with the version that wrote it, or pass the model to fill",
+        ) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
@@ -104,8 +118,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     index = _index(path)
     if path.is_file() or not index.is_file():
         return read_tensors(path)
-    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    parts = [read_tensors(path.with_name(name)) for name in names]
+    shards = _listed(index)
+    for shard in shards:
+        if not shard.is_file():
+            raise InputError(
+                f"no file {shard}, one of the {len(shards)} shards that {index.name} lists",
+                "all of them in one folder",
+                "copy the missing one there",
+            )
+    parts = [read_tensors(shard) for shard in shards]
+    if any(card != parts[0][1] for _, card in parts):
+        raise InputError(
+            f"the shards that {index} lists come from different saves",
+            "the shards of one save",
+            "copy or train it again",
+        )
     return {key: t for tensors, _ in parts for key, t in tensors.items()}, parts[0][1]
 
 
@@ -116,17 +143,31 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        return tensors, json.loads(metadata.get("robustlens", "{}"))
+    except (SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is damaged ({error})", "a whole safetensors file") from error
-    return tensors, json.loads(metadata.get("robustlens", "{}"))
+
+
+def _listed(index: Path) -> list[Path]:
+    """Return the shards of an index, all of them beside it."""
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return [index.with_name(name) for name in sorted(names)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{index} is damaged ({error!r})",
+            "a JSON file whose weight_map names the shard of each tensor",
+            "copy or train it again",
+        ) from error
 
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"no file {path}", "a .safetensors checkpoint", "check the path")
     with path.open("rb") as file:
-        head = file.read(8)
-    if head[:1] == b"\x80" or head[:2] == b"PK":
+        head, brace = file.read(8), file.read(1)
+    whole = brace == b"{" and head[4:] == bytes(4)  # a header's length may look like a pickle
+    if not whole and (head[:1] == b"\x80" or head[:2] == b"PK"):
         raise InputError(
             f"{path} is a pickle, which can run any code when it is opened",
             "a .safetensors file",
@@ -161,6 +202,10 @@ def _check_fit(path: Path, tensors: Mapping[str, Tensor], model: nn.Module) -> N
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
     return tensor.detach().to("cpu", wanted).contiguous()
+
+
+def _bytes(tensor: Tensor) -> Any:
+    return tensor.reshape(-1).view(torch.uint8).numpy()
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -46,7 +46,7 @@ def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
             raise UnknownName("layer", layer, (name for name in modules if name))
 
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            seen.append(output)
+            seen.append(output.clone())  # the next layer may work in place
 
         handle = modules[layer].register_forward_hook(keep)
     try:
