@@ -160,8 +160,10 @@ class L1:
         size, start = d.abs(), center.flatten(1)
         room = torch.where(d > 0, 1.0 - start, start)
         threshold = _threshold(size, room, self.eps)
-        moved = (size - threshold).clamp_min(0.0).minimum(room).copysign(d)
-        return (start + moved).clamp_(0.0, 1.0).view_as(x)
+        moved = (size - threshold).clamp_min(0.0).minimum(room)
+        total = moved.sum(dim=1, keepdim=True)  # far points lose digits in size - threshold
+        moved *= torch.where(total > self.eps, self.eps / total, 1.0)
+        return (start + moved.copysign(d)).clamp_(0.0, 1.0).view_as(x)
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return the step of l1 length 1 that a budget of `eps` spends best, scaled by 1 / eps.
@@ -261,7 +263,7 @@ class Masked:
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return the step of `ball` for the gradient inside the mask."""
-        return self.ball.steepest(gradient * self.mask, x)
+        return self.ball.steepest(torch.where(self.mask, gradient, 0.0), x)
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a sample of `ball`, with the center outside the mask."""

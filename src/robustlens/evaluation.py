@@ -6,7 +6,7 @@ result.records[17]           # what happened to image 17
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.attacks import bind, pgd
-from robustlens.balls import Ball
+from robustlens.balls import Ball, ball
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
@@ -92,17 +92,17 @@ def attacked_accuracy(
     depend on `seed` and on the batch's number.
     """
     rows = []
-    ball: Ball | None = getattr(attack, "ball", None)
+    within: Ball | None = getattr(attack, "ball", None)
     with frozen(model):
         for number, (x, y) in enumerate(_progress(data, batch_size, str(attack))):
-            rows.append(_attack(model, x, y, attack, ball, stream(seed, "attack", number)))
+            rows.append(_attack(model, x, y, attack, within, stream(seed, "attack", number)))
     return _evaluation(f"accuracy under {attack}", rows)
 
 
 def pgd_accuracy(
     model: Model,
     data: Dataset,
-    ball: Ball,
+    within: Ball,
     *,
     steps: int = 20,
     restarts: int = 1,
@@ -114,8 +114,70 @@ def pgd_accuracy(
     Raises:
         InputError: as `pgd`, or the model's output does not fit the data.
     """
-    attack = bind(pgd, ball, steps=steps, restarts=restarts)
+    attack = bind(pgd, within, steps=steps, restarts=restarts)
     return attacked_accuracy(model, data, attack, seed=seed, batch_size=batch_size)
+
+
+class Curve(NamedTuple):
+    """Accuracy under attack at growing radii, and the smallest radius that broke each image."""
+
+    name: str
+    radii: tuple[float, ...]
+    rates: tuple[Rate, ...]
+    smallest: Tensor  # (n,) float, inf where no radius did, 0 where the image is wrong as it is
+
+
+def pgd_curve(
+    model: Model,
+    data: Dataset,
+    norm: str,
+    radii: Sequence[float],
+    *,
+    steps: int = 20,
+    seed: int = 0,
+    batch_size: int = 250,
+) -> Curve:
+    """Return PGD accuracy at each of the growing `radii`, in one pass over the data.
+
+    An image broken at a radius stays broken above it and is not attacked again, so the curve
+    never rises; radius 0 is clean accuracy.
+
+    Raises:
+        UnknownName, InputError: the norm, radii that do not grow from >= 0, or as `pgd`.
+    """
+    if list(radii) != sorted(set(radii)) or not radii:
+        raise InputError(f"radii {list(radii)}", "at least one, growing", "sort them")
+    attacks = [bind(pgd, ball(norm, eps), steps=steps) for eps in radii]
+    parts = []
+    with frozen(model):
+        title = f"pgd {norm}, steps {steps}, {len(radii)} radii"
+        for number, (x, y) in enumerate(_progress(data, batch_size, title)):
+            parts.append(_smallest(model, x, y, attacks, radii, stream(seed, "curve", number)))
+    smallest = torch.cat(parts).cpu()
+    rates = tuple(Rate.of((smallest > 0) & (smallest > eps)) for eps in radii)
+    return Curve(f"PGD-{steps} accuracy, {norm}", tuple(radii), rates, smallest)
+
+
+def _smallest(
+    model: Model,
+    x: Tensor,
+    y: Tensor,
+    attacks: Sequence[Attack],
+    radii: Sequence[float],
+    generator: torch.Generator,
+) -> Tensor:
+    with torch.no_grad():
+        right = _Rows.of(model, x, y).clean == y
+    smallest = torch.where(right, torch.inf, 0.0)
+    for eps, attack in zip(radii, attacks, strict=True):
+        (left,) = torch.nonzero(torch.isinf(smallest), as_tuple=True)
+        if eps == 0 or not len(left):
+            continue
+        moved = attack(model, x[left], y[left], generator)
+        with torch.no_grad():
+            broken = _Rows.of(model, moved, y[left]).attacked != y[left]
+        smallest[left[broken]] = eps
+    return smallest
 
 
 class _Rows(NamedTuple):
@@ -136,7 +198,7 @@ class _Rows(NamedTuple):
 
 
 def _attack(
-    model: Model, x: Tensor, y: Tensor, attack: Attack, ball: Ball | None, g: torch.Generator
+    model: Model, x: Tensor, y: Tensor, attack: Attack, within: Ball | None, g: torch.Generator
 ) -> _Rows:
     with torch.no_grad():
         rows = _Rows.of(model, x, y)
@@ -146,7 +208,7 @@ def _attack(
     moved = attack(model, x[right], y[right], g)
     with torch.no_grad():
         after = _Rows.of(model, moved, y[right])
-    distance = after.distance if ball is None else ball.distance(moved, x[right])
+    distance = after.distance if within is None else within.distance(moved, x[right])
     return rows._replace(
         attacked=rows.attacked.index_copy(0, right, after.attacked),
         margin=rows.margin.index_copy(0, right, after.margin),

@@ -82,6 +82,28 @@ def command_line(*words: object) -> str:
     return shlex.join(str(word) for word in words)
 
 
+def flags(value: Mapping[str, Any], default: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the flags that turn one config into another; `prefix` stands before each name.
+
+    Entries of nested configs get their config's name as a prefix if `prefix` ends in a dot (or
+    is "."), and none otherwise.
+    """
+    words: list[str] = []
+    for key, entry in value.items():
+        name = f"{prefix.lstrip('.')}{key}".replace("_", "-")
+        if isinstance(entry, Mapping):
+            inner = f"{prefix.lstrip('.')}{key}." if prefix.endswith(".") else ""
+            words += flags(entry, default[key], inner)
+        elif entry != default[key]:
+            path, dot, last = name.rpartition(".")
+            off = f"--{path}{dot}no-{last}"
+            if isinstance(entry, bool):
+                words.append(f"--{name}" if entry else off)
+            else:
+                words += [f"--{name}", str(entry)]
+    return words
+
+
 @cache
 def commit() -> str:
     """Return the commit of the checkout this package runs from, "-dirty" if changed, or "none"."""

@@ -21,7 +21,7 @@ from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
 from robustlens.nets import Architecture, Checkpoint, load, save
-from robustlens.provenance import clock, command_line, provenance
+from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, train
 from robustlens.types import Loss
@@ -38,6 +38,7 @@ class Recipe:
     width: int = 16  # channels of the first layer
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
+    stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
     loss: str = "standard"  # standard, adversarial, trades or noise
     norm: str = "l2"  # of the training attack: linf, l2 or l1
     eps: str = "1.5"  # its radius in [0, 1] units, as 0.5 or 8/255
@@ -69,9 +70,8 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command line that trains this model: what differs from the defaults."""
-        words: list[object] = ["robustlens", "train"]
-        words += _flags(self.as_dict(), Recipe().as_dict())
-        return command_line(*words)
+        changed = flags(self.as_dict(), Recipe().as_dict())
+        return command_line("robustlens", "train", *changed)
 
     def dataset(self, split: str = "train") -> Dataset:
         """Return the images of a split, all of them for the test split."""
@@ -86,6 +86,7 @@ class Recipe:
             width=self.width,
             depth=self.depth,
             widen=self.widen,
+            stem_stride=self.stem_stride,
             channels=channels,
             classes=len(data.classes),
             size=max(height, width),
@@ -183,18 +184,3 @@ def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> 
     save(weights, done.model, architecture=architecture, card=card)
     (place / "state.safetensors").unlink(missing_ok=True)
     return Checkpoint(done.model, load(weights).card)
-
-
-def _flags(value: dict[str, Any], default: dict[str, Any]) -> list[str]:
-    """Return the flags of the entries that differ, nested ones without their prefix."""
-    words: list[str] = []
-    for key, entry in value.items():
-        if isinstance(entry, dict):
-            words += _flags(entry, default[key])
-        elif entry != default[key]:
-            flag = key.replace("_", "-")
-            if isinstance(entry, bool):
-                words.append(f"--{flag}" if entry else f"--no-{flag}")
-            else:
-                words += [f"--{flag}", str(entry)]
-    return words

@@ -23,9 +23,10 @@ class Architecture:
     width: int = 16  # channels of the first layer
     depth: int = 0  # weighted layers; 0: the net's own (resnet 18, wide-resnet 28, small 6)
     widen: int = 1  # factor on the stages of a wide-resnet
+    stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
     channels: int = 1
     classes: int = 10
-    size: int = 28  # pixels a side; above 64 the first convolution has stride 2
+    size: int = 28  # pixels a side
 
     def __post_init__(self) -> None:
         if self.net not in NETS:
@@ -34,11 +35,6 @@ class Architecture:
             raise InputError(
                 f"{self}", "width, widen, channels, classes and size of at least 1", "change them"
             )
-
-    @property
-    def stem_stride(self) -> int:
-        """Stride of a residual net's first convolution."""
-        return 2 if self.size > 64 else 1
 
     def build(self) -> nn.Module:
         """Return the net with fresh weights (see `streams.initialised` for a seed)."""
@@ -49,6 +45,10 @@ class Architecture:
         return asdict(self)
 
 
+def _stem(a: Architecture) -> int:
+    return a.stem_stride or (2 if a.size > 64 else 1)
+
+
 def _small(a: Architecture) -> nn.Module:
     if a.depth not in (0, 6):
         raise InputError(f"a small net of depth {a.depth}", "depth 0 or 6", "use --net resnet")
@@ -56,11 +56,11 @@ def _small(a: Architecture) -> nn.Module:
 
 
 def _resnet(a: Architecture) -> nn.Module:
-    return preact_resnet(a.depth or 18, a.width, a.stem_stride, a.channels, a.classes)
+    return preact_resnet(a.depth or 18, a.width, _stem(a), a.channels, a.classes)
 
 
 def _wide_resnet(a: Architecture) -> nn.Module:
-    return wide_resnet(a.depth or 28, a.widen, a.width, a.stem_stride, a.channels, a.classes)
+    return wide_resnet(a.depth or 28, a.widen, a.width, _stem(a), a.channels, a.classes)
 
 
 NETS: dict[str, Callable[[Architecture], nn.Module]] = {

@@ -1,7 +1,7 @@
 """Pictures as data: a study says what is to be seen, `figures` draws it, light or dark.
 
-    Gallery("What the net sees", columns=("image", "change x 10"), rows=((Cell(x), Cell(d)),))
-    Curves("Accuracy", x_label="eps", y_label="accuracy", series=(Series("robust", ...),))
+Gallery("What the net sees", columns=("image", "change x 10"), rows=((Cell(x), Cell(d)),))
+Curves("Accuracy", x_label="eps", y_label="accuracy", series=(Series("robust", ...),))
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from robustlens.errors import UnknownName
-from robustlens.provenance import clock, command_line, provenance
+from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.studies.pictures import Picture
 from robustlens.studies.result import Number, Result, Verdict
 
@@ -68,9 +68,9 @@ def run(
     bench = Bench(folder / "models", device or torch.device("cpu"))
     with clock() as seconds:
         found = study.function(config, bench)
-    changed = [] if config == study.presets.get(name) else ["(config changed, see provenance)"]
+    changed = flags(asdict(config), asdict(study.presets[name]), ".")
     origin = provenance(
-        command_line("robustlens", "run", study.id, "--preset", name) + " ".join(["", *changed]),
+        command_line("robustlens", "run", study.id, "--preset", name, *changed),
         asdict(config),
         seed=found.seed,
         seconds=seconds(),

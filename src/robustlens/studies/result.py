@@ -1,7 +1,7 @@
 """What a study gives: numbers with intervals, pictures, a verdict, and where all that comes from.
 
-    result.numbers["robust PGD-20 accuracy"].value
-    result.as_dict()          # what --json prints
+result.numbers["robust PGD-20 accuracy"].value
+result.as_dict()          # what --json prints
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,40 @@
+# Every target makes its own virtual environment in .venv; nothing else needs to be installed.
+PYTHON ?= python3
+BIN := .venv/bin
+WORDS ?=
+
+.PHONY: talk test fast check bench clean
+
+talk: .venv/base.done  ## run every study on packaged data, write runs/talk/index.html
+	$(BIN)/robustlens talk --preset quick $(WORDS)
+
+test: .venv/dev.done  ## all tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/coverage report --fail-under=100 --include='$(CORE)'
+
+fast: .venv/dev.done  ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+check: .venv/dev.done  ## style, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/dev.done  ## speed as ratios, measured side by side
+	$(BIN)/python benchmarks/engine.py
+
+clean:  ## remove the environment and all results
+	rm -rf .venv runs build dist
+
+S := src/robustlens
+CORE := $(S)/types.py,$(S)/balls.py,$(S)/rules.py,$(S)/ascend.py,$(S)/objectives.py,$(S)/streams.py,$(S)/modes.py,$(S)/bounds.py
+
+.venv/base.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/dev.done: .venv/base.done
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,73 @@
+"""From words on a command line to a command, and from its answer to an exit code."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+import tyro
+
+from robustlens.cli.command import Answer, Build, Command
+from robustlens.cli.data import DATA, DataHelp
+from robustlens.cli.models import MODELS, Evaluate, ModelsHelp, Train
+from robustlens.cli.studies import List, Run, Talk
+from robustlens.errors import InputError, TrainingDiverged
+from robustlens.progress import console
+
+COMMANDS: Mapping[str, Build] = {
+    "list": List,
+    "run": Run,
+    "talk": Talk,
+    "train": Train,
+    "evaluate": Evaluate,
+    "data": DataHelp,
+    "models": ModelsHelp,
+}
+GROUPS: Mapping[str, Mapping[str, Build]] = {"data": DATA, "models": MODELS}
+DESCRIPTION = "Adversarial robustness as a lens on what models learn. Begin with: robustlens talk"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code (see the package)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command = parse(words)
+        show(command.run(), command)
+    except InputError as error:
+        return _fail(2, f"robustlens: {error}")
+    except TrainingDiverged as error:
+        return _fail(1, f"robustlens: training diverged: {error}")
+    except KeyboardInterrupt:
+        return _fail(130, "robustlens: interrupted; the same command continues where it stopped.")
+    return 0
+
+
+def parse(words: Sequence[str]) -> Command:
+    """Return the command that the words name; exit with code 2, saying why, if there is none."""
+    group = GROUPS.get(words[0]) if words else None
+    if words and words[0] == "run" and len(words) > 1:
+        return Run.parse(words[1:])
+    if group is not None:
+        return _among(group, words[1:], f"robustlens {words[0]}")
+    return _among(COMMANDS, words, "robustlens")
+
+
+def show(answer: Answer, command: Command) -> None:
+    """Print the answer on standard output."""
+    sys.stdout.write(json.dumps(answer.payload) if command.json else answer.text)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Command:
+    return tyro.extras.subcommand_cli_from_dict(
+        dict(commands),
+        prog=prog,
+        description=DESCRIPTION,
+        args=list(words),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+
+
+def _fail(code: int, message: str) -> int:
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    return code

@@ -1,0 +1,50 @@
+"""What a command is: a dataclass whose fields are flags, and a `run` that gives an answer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+
+from robustlens.errors import InputError
+
+
+class Answer(NamedTuple):
+    """What a command prints: an object with --json, or words."""
+
+    payload: Mapping[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(ABC):
+    """A command; its docstring is the help, its fields are the flags."""
+
+    json: bool = False  # print exactly one JSON object on standard output
+
+    @abstractmethod
+    def run(self) -> Answer:
+        """Do it."""
+
+
+Build = Callable[..., Command]
+
+
+def device(name: str) -> torch.device:
+    """Return a device by name; "auto" is the accelerator if there is one, else the CPU.
+
+    Raises:
+        InputError: no such device on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {name!r} ({str(error).splitlines()[0]})",
+            "auto, cpu or cuda",
+            "change --device",
+        ) from None
+    return torch.device(name)

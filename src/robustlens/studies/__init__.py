@@ -1,0 +1,38 @@
+"""Studies: every claim of the talk as something to run, with its control and its verdict.
+
+study = STUDIES["robust-erm"]
+result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
+result.verdict, result.numbers
+"""
+
+from robustlens.studies import adversarial_perturbations, perception_alignment, robust_erm
+from robustlens.studies.claims import CLAIMS, Claim
+from robustlens.studies.pictures import Cell, Curves, Gallery, Picture, Series
+from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
+from robustlens.studies.result import Number, Result, Verdict
+
+STUDIES: dict[str, Study] = {
+    module.STUDY.id: module.STUDY
+    for module in (adversarial_perturbations, robust_erm, perception_alignment)
+}
+"""The studies that can be run, by id, in the order of the talk."""
+
+__all__ = [
+    "CLAIMS",
+    "PRESETS",
+    "STUDIES",
+    "Bench",
+    "Cell",
+    "Claim",
+    "Curves",
+    "Findings",
+    "Gallery",
+    "Number",
+    "Picture",
+    "Result",
+    "Series",
+    "Study",
+    "Verdict",
+    "preset",
+    "run",
+]

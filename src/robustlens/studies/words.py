@@ -1,0 +1,59 @@
+"""Small words that studies share: what a model says of an image, and numbers of many images."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustlens.bounds import mean_interval
+from robustlens.data import Dataset
+from robustlens.modes import frozen
+from robustlens.nets import logits
+from robustlens.studies.result import Number
+from robustlens.types import Images, Labels, Model
+
+
+class Guess(NamedTuple):
+    """A predicted class, and words for it with the softmax confidence: "Bag 97 %"."""
+
+    label: int
+    text: str
+
+
+def says(model: Model, x: Images, classes: tuple[str, ...]) -> list[Guess]:
+    """Return what the model says of each image."""
+    with frozen(model), torch.no_grad():
+        confidence, guess = logits(model, x).softmax(dim=1).max(dim=1)
+    pairs = zip(guess.tolist(), confidence.tolist(), strict=True)
+    return [Guess(k, f"{classes[k]} {p:.0%}") for k, p in pairs]
+
+
+def first_of_each(labels: Labels, among: Tensor, count: int) -> Tensor:
+    """Return the positions of the first image of each class for which `among` holds.
+
+    At most `count` of them, in the order of the classes: chosen by position, not by looks.
+    """
+    found = []
+    for k in sorted(set(labels.tolist())):
+        hits = torch.nonzero((labels == k) & among).flatten()
+        found += hits[:1].tolist()
+    return torch.tensor(found[:count], dtype=torch.int64)
+
+
+def mean(values: Tensor, published: str | None = None, source: str | None = None) -> Number:
+    """Return the mean over images with Student's 95 % interval."""
+    listed = values.double().tolist()
+    low, high = mean_interval(listed)
+    return Number(math.fsum(listed) / len(listed), low, high, len(listed), published, source)
+
+
+def images_at(data: Dataset, at: Tensor) -> tuple[Images, Labels]:
+    """Return some images as floats in [0, 1], with their labels."""
+    part = data.subset(at)
+    return part.images.float() / 255, part.labels
+
+
+def above(a: Number, b: Number) -> bool:
+    """Say whether `a` is larger than `b` with intervals that do not meet."""
+    return a.low > b.high
