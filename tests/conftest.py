@@ -1,0 +1,68 @@
+"""Shared fixtures. robustlens is imported inside them: jaxtyping must hook its import first."""
+
+import os
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import Tensor, nn
+
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+class Linear(nn.Module):
+    """Two classes; logit 1 minus logit 0 is w.x, so the margin moves by eps * dual norm of w."""
+
+    def __init__(self, w: Tensor) -> None:
+        super().__init__()
+        self.w = nn.Parameter(w)
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = (x.flatten(1) - 0.5) @ self.w
+        return torch.stack([-score / 2, score / 2], dim=1)
+
+
+class Trained(NamedTuple):
+    """A small net that is right on most of its images, and those images."""
+
+    model: nn.Module
+    x: Tensor
+    y: Tensor
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def linear() -> type[Linear]:
+    return Linear
+
+
+def _fit() -> Trained:
+    from robustlens.data import load
+    from robustlens.nets import SmallCNN
+    from robustlens.streams import initialised, stream
+
+    data = load("fashion").take(500)
+    x, y = data.images.float() / 255, data.labels
+    model = initialised(0, lambda: SmallCNN(width=4))
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for epoch in range(6):
+        for rows in torch.randperm(len(x), generator=stream(0, "fit", epoch)).split(50):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimiser.step()
+    model.zero_grad(set_to_none=True)
+    model.eval()
+    with torch.no_grad():
+        right = torch.nonzero(model(x).argmax(dim=1) == y).flatten()[:60]
+    return Trained(model, x[right], y[right])
+
+
+@pytest.fixture(scope="session")
+def trained() -> Any:
+    return _fit()

@@ -1,0 +1,269 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linprog, minimize
+from scipy.stats import kstest
+from torch import Tensor
+
+from robustlens.balls import L1, L2, Ball, Box, Linf, Masked, ball, parse_eps, per_example, radius
+from robustlens.errors import InputError, UnknownName
+
+NORMS = [Linf, L2, L1]
+ORDER = {Linf: math.inf, L2: 2.0, L1: 1.0}
+
+
+def norm(delta: Tensor, kind: type) -> Tensor:
+    return torch.linalg.vector_norm(delta.double().flatten(1), ord=ORDER[kind], dim=1)
+
+
+@st.composite
+def problems(draw: Any) -> tuple[Tensor, Tensor, float]:
+    """Points, centers (often at walls) and a radius: 0, tiny, usual or huge."""
+    shape = draw(st.sampled_from([(1, 1), (3, 7), (2, 1, 4, 5), (2, 3, 8, 8), (1, 3, 32, 32)]))
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    g = torch.Generator().manual_seed(draw(st.integers(0, 10_000)))
+    center = torch.rand(shape, generator=g, dtype=dtype)
+    walls = torch.rand(shape, generator=g) < draw(st.sampled_from([0.0, 0.5, 1.0]))
+    center = torch.where(walls, center.round(), center)
+    spread = draw(st.sampled_from([0.0, 1e-3, 0.3, 3.0, 100.0]))
+    x = center + spread * torch.randn(shape, generator=g, dtype=dtype)
+    return x, center, draw(st.sampled_from([0.0, 1e-6, 8 / 255, 0.5, 3.0, 1e4]))
+
+
+@pytest.mark.parametrize("kind", NORMS)
+@given(problem=problems())
+def test_projection_is_feasible_and_idempotent(kind: type, problem: Any) -> None:
+    x, center, eps = problem
+    inside = kind(eps).project(x, center)
+    assert inside.shape == x.shape
+    assert inside.dtype == x.dtype
+    assert inside.min() >= 0
+    assert inside.max() <= 1
+    slack = 1e-6 * max(1.0, eps)
+    assert (norm(inside.double() - center.double(), kind) <= eps + slack).all()
+    assert torch.allclose(kind(eps).project(inside, center), inside, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", NORMS)
+@given(problem=problems())
+def test_projection_keeps_members_and_pixels_outside_a_mask(kind: type, problem: Any) -> None:
+    x, center, eps = problem
+    inside = (center + (x - center) * (eps / norm(x - center, kind).clamp_min(1e-30)).clamp_max(1)
+              .view(-1, *(1,) * (x.dim() - 1)).to(x)).clamp(0, 1)  # fmt: skip
+    assert torch.allclose(kind(eps).project(inside, center), inside, rtol=0, atol=1e-6)
+    mask = torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(0)) < 0.5
+    masked = Masked(kind(eps), mask)
+    moved = masked.project(x, center)
+    assert torch.equal(torch.where(mask, 0, moved), torch.where(mask, 0, center))
+    assert (norm(moved - center, kind) <= eps + 1e-6 * max(1.0, eps)).all()
+    g = torch.Generator().manual_seed(1)
+    drawn = masked.sample(center, g)
+    assert torch.equal(torch.where(mask, 0, drawn), torch.where(mask, 0, center))
+
+
+@given(problem=problems())
+def test_linf_projection_is_the_nearest_point(problem: Any) -> None:
+    x, center, eps = problem
+    low, high = (center - eps).numpy().clip(0, 1), (center + eps).numpy().clip(0, 1)
+    assert np.array_equal(Linf(eps).project(x, center), x.numpy().clip(low, high))
+
+
+def test_l2_projection_inside_the_box_is_the_nearest_point() -> None:
+    center = torch.full((1, 6), 0.5, dtype=torch.float64)
+    x = center + torch.tensor([[3.0, -4.0, 0, 0, 0, 0]])
+    expected = center + 0.1 * torch.tensor([[0.6, -0.8, 0, 0, 0, 0]])
+    assert torch.allclose(L2(0.1).project(x, center), expected, atol=1e-15)
+
+
+def bisected(x: np.ndarray, center: np.ndarray, eps: float) -> np.ndarray:
+    """The projection on {|z - center|_1 <= eps} and the box, by bisection on its multiplier."""
+
+    def at(multiplier: float) -> np.ndarray:
+        d = x - center
+        return np.clip(center + np.sign(d) * np.maximum(np.abs(d) - multiplier, 0), 0, 1)
+
+    low, high = 0.0, float(np.abs(x - center).max())
+    if np.abs(at(0.0) - center).sum() <= eps:
+        return at(0.0)
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (
+            (low, middle) if np.abs(at(middle) - center).sum() <= eps else (middle, high)
+        )
+    return at(high)
+
+
+@given(problem=problems())
+def test_l1_projection_equals_bisection(problem: Any) -> None:
+    x, center, eps = problem
+    found = L1(eps).project(x, center)
+    for row, start, got in zip(x, center, found, strict=True):
+        expected = bisected(row.double().numpy(), start.double().numpy(), eps)
+        tolerance = 1e-9 if x.dtype == torch.float64 else 3e-6 * max(1.0, float(row.abs().max()))
+        assert np.abs(got.double().numpy() - expected).max() <= tolerance
+
+
+def test_l1_projection_equals_a_constrained_optimum() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        center, d, eps = rng.random(4), rng.normal(size=4), 0.7
+        # z = center + p - q with p, q >= 0 makes the constraints linear
+        found = minimize(
+            lambda v, c=center, d=d: ((v[:4] - v[4:] - d) ** 2).sum(),
+            np.zeros(8),
+            bounds=[*((0, 1 - c) for c in center), *((0, c) for c in center)],
+            constraints={"type": "ineq", "fun": lambda v, eps=eps: eps - v.sum()},
+            options={"ftol": 1e-14, "maxiter": 500},
+        )
+        expected = center + found.x[:4] - found.x[4:]
+        row = torch.tensor(center)[None]
+        assert np.allclose(L1(eps).project(row + torch.tensor(d), row)[0], expected, atol=1e-5)
+
+
+@given(seed=st.integers(0, 1000), eps=st.sampled_from([1e-3, 0.3, 1.0, 2.5, 50.0]))
+def test_l1_steepest_solves_the_linear_program(seed: int, eps: float) -> None:
+    rng = np.random.default_rng(seed)
+    x, g = rng.random(6), rng.normal(size=6)
+    x[rng.random(6) < 0.3] = rng.integers(0, 2)
+    g[rng.random(6) < 0.2] = 0
+    solved = linprog(
+        -np.concatenate([g, -g]),
+        A_ub=np.ones((1, 12)),
+        b_ub=[eps],
+        bounds=[*((0, 1 - v) for v in x), *((0, v) for v in x)],
+    )
+    step = L1(eps).steepest(torch.tensor(g)[None], torch.tensor(x)[None])[0].numpy() * eps
+    assert np.abs(step).sum() <= eps * (1 + 1e-9)
+    assert (x + step).min() >= -1e-9
+    assert (x + step).max() <= 1 + 1e-9
+    assert g @ step == pytest.approx(-solved.fun, abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("kind", [*NORMS, Box])
+def test_steps_have_unit_length_whatever_the_gradient(
+    kind: type, size: float, dtype: torch.dtype
+) -> None:
+    g = torch.Generator().manual_seed(3)
+    gradient = torch.randn(4, 3, 8, 8, generator=g, dtype=dtype) * size
+    gradient[2] = 0
+    inner: Ball = kind() if kind is Box else kind(0.1)
+    step = inner.steepest(gradient, torch.full_like(gradient, 0.5))
+    length = norm(step, L2 if kind is Box else kind)
+    assert length[[0, 1, 3]].numpy() == pytest.approx(1, abs=1e-5)
+    assert (step[2] == 0).all()
+    score = (step * gradient / size).flatten(1).sum(dim=1)
+    dual = {Linf: 1.0, L2: 2.0, L1: math.inf, Box: 2.0}[kind]
+    expected = torch.linalg.vector_norm((gradient / size).flatten(1), ord=dual, dim=1)
+    assert torch.allclose(score, expected, rtol=1e-5)
+
+
+def test_masked_steps_ignore_the_gradient_outside() -> None:
+    gradient = torch.tensor([[1.0, -5.0, torch.inf, 2.0]])
+    mask = torch.tensor([True, False, False, True])
+    step = Masked(L2(1.0), mask).steepest(gradient, torch.full_like(gradient, 0.5))
+    assert torch.allclose(step, torch.tensor([[1.0, 0, 0, 2.0]]) / math.sqrt(5))
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_samples_are_uniform_in_the_ball(kind: type, generator: torch.Generator) -> None:
+    center = torch.full((4000, 5), 0.5, dtype=torch.float64)
+    eps = 0.4
+    offset = kind(eps).sample(center, generator) - center
+    length = norm(offset, kind) / eps
+    assert kstest(length**5, "uniform").pvalue > 1e-3  # the volume within r grows as r^d
+    mean = offset.mean(dim=0).abs().max()
+    assert mean < 5 * eps / math.sqrt(4000)
+    direction = offset[:, 0].sign()
+    assert abs(direction.mean()) < 5 / math.sqrt(4000)
+    # coordinates are exchangeable: the first and the last have one distribution
+    assert kstest(offset[:, 0], offset[:, 4]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_samples_are_feasible_at_the_walls(kind: type, generator: torch.Generator) -> None:
+    center = torch.rand(50, 3, 4, 4, generator=generator).round()
+    drawn = kind(0.7).sample(center, generator)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    assert (norm(drawn - center, kind) <= 0.7 + 1e-6).all()
+
+
+def test_the_box_holds_every_image(generator: torch.Generator) -> None:
+    center = torch.zeros(3000, 1)
+    drawn = Box().sample(center, generator)
+    assert kstest(drawn.flatten(), "uniform").pvalue > 1e-3
+    assert torch.equal(Box().project(drawn * 3 - 1, center), (drawn * 3 - 1).clip(0, 1))
+    assert torch.allclose(Box().distance(drawn, center), drawn.flatten())
+
+
+@pytest.mark.parametrize("kind", [Linf, L2, L1])
+def test_an_empty_batch_stays_empty(kind: type, generator: torch.Generator) -> None:
+    empty = torch.empty(0, 3, 4, 4)
+    inner = kind(0.5)
+    for found in (
+        inner.project(empty, empty),
+        inner.steepest(empty, empty),
+        inner.sample(empty, generator),
+    ):
+        assert found.shape == empty.shape
+    assert inner.distance(empty, empty).shape == (0,)
+
+
+def test_distances() -> None:
+    x, center = torch.tensor([[0.3, 0.0, 0.4]]), torch.zeros(1, 3)
+    mask = torch.tensor([True, True, True])
+    assert Linf(1).distance(x, center).item() == pytest.approx(0.4)
+    assert L2(1).distance(x, center).item() == pytest.approx(0.5)
+    assert Masked(L1(1), mask).distance(x, center).item() == pytest.approx(0.7)
+
+
+def test_values_broadcast_per_example() -> None:
+    assert per_example(torch.zeros(3), torch.zeros(3, 1, 2, 2)).shape == (3, 1, 1, 1)
+
+
+def test_balls_say_what_they_are() -> None:
+    mask = torch.tensor([True, False])
+    assert [str(b) for b in (Linf(8 / 255), L2(0.5), L1(12), Box(), Masked(L2(1), mask))] == [
+        "linf eps 0.0313725", "l2 eps 0.5", "l1 eps 12", "box", "l2 eps 1 on 1 masked pixels",
+    ]  # fmt: skip
+    assert all(isinstance(b, Ball) for b in (Linf(1), L2(1), L1(1), Box(), Masked(L2(1), mask)))
+
+
+def test_radius_looks_under_masks() -> None:
+    mask = torch.tensor([True])
+    assert radius(Masked(Masked(L2(0.5), mask), mask)) == 0.5
+    with pytest.raises(InputError, match="box has no eps; expected a ball with a radius"):
+        radius(Box())
+
+
+def test_names_and_radii_from_text() -> None:
+    assert ball("linf", "8/255") == Linf(8 / 255)
+    assert ball("l1", 3) == L1(3)
+    assert parse_eps(" 1e-3 ") == 1e-3
+    with pytest.raises(UnknownName, match="unknown norm 'l3'; expected one of l1, l2, linf"):
+        ball("l3", 1)
+
+
+@pytest.mark.parametrize("text", ["", "8/", "/255", "a", "1/0", "-1", "nan", "inf", "1/2/3"])
+def test_bad_radii_in_text_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="change eps"):
+        parse_eps(text)
+
+
+@pytest.mark.parametrize("eps", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("kind", NORMS)
+def test_bad_radii_are_refused(kind: type, eps: float) -> None:
+    with pytest.raises(InputError, match="a finite number >= 0"):
+        kind(eps)
+
+
+def test_masks_must_be_boolean() -> None:
+    with pytest.raises(InputError, match="mask of torch.uint8"):
+        Masked(L2(1), torch.ones(2, dtype=torch.uint8))
