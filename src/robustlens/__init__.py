@@ -1,3 +1,91 @@
-"""Adversarial robustness as a lens on what models learn."""
+"""Adversarial robustness as a lens on what models learn.
+
+    import robustlens as rl
+
+    data = rl.data.load("fashion", "test")
+    model, card = rl.nets.load(path)
+    rl.pgd_accuracy(model, data, rl.L2(1.5), steps=20).rate
+
+One idea: a model, an objective, a ball, a rule. `ascend` is the only projected-gradient loop;
+attacks, training and pictures are short functions over it.
+"""
 
 __version__ = "0.1.0"
+
+from robustlens import data, nets, studies, vision
+from robustlens.ascend import Ascent, ascend
+from robustlens.attacks import bind, fgsm, pgd, pgd_kl, pgd_targeted, random_search
+from robustlens.balls import L1, L2, Box, Linf, Masked
+from robustlens.bounds import clopper_pearson, wilson
+from robustlens.errors import InputError
+from robustlens.evaluation import accuracy, attacked_accuracy, pgd_accuracy, pgd_curve
+from robustlens.losses import adversarial, gaussian_noise, standard, trades
+from robustlens.modes import fast, frozen
+from robustlens.nets import features, logits
+from robustlens.objectives import (
+    activation,
+    dlr,
+    kl_from,
+    margin,
+    match,
+    misclassify,
+    toward,
+    weighted,
+)
+from robustlens.recipes import Recipe, fit
+from robustlens.rules import Adam, AutoStep, Momentum, Steepest
+from robustlens.streams import stream
+from robustlens.training import TrainConfig, train
+
+__all__ = [
+    "L1",
+    "L2",
+    "Adam",
+    "Ascent",
+    "AutoStep",
+    "Box",
+    "InputError",
+    "Linf",
+    "Masked",
+    "Momentum",
+    "Recipe",
+    "Steepest",
+    "TrainConfig",
+    "__version__",
+    "accuracy",
+    "activation",
+    "adversarial",
+    "ascend",
+    "attacked_accuracy",
+    "bind",
+    "clopper_pearson",
+    "data",
+    "dlr",
+    "fast",
+    "features",
+    "fgsm",
+    "fit",
+    "frozen",
+    "gaussian_noise",
+    "kl_from",
+    "logits",
+    "margin",
+    "match",
+    "misclassify",
+    "nets",
+    "pgd",
+    "pgd_accuracy",
+    "pgd_curve",
+    "pgd_kl",
+    "pgd_targeted",
+    "random_search",
+    "standard",
+    "stream",
+    "studies",
+    "toward",
+    "trades",
+    "train",
+    "vision",
+    "weighted",
+    "wilson",
+]

@@ -5,6 +5,8 @@
 An attack inside a loss sees the model in evaluation mode and leaves no gradient in it.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -33,7 +35,7 @@ def adversarial(attack: Attack) -> Loss:
             attacked = attack(model, x, y, generator)
         return cross_entropy(model(attacked), y)
 
-    return loss
+    return _Named(f"adversarial ({attack})", loss)
 
 
 def trades(attack: Attack, beta: float = 6.0) -> Loss:
@@ -52,7 +54,7 @@ def trades(attack: Attack, beta: float = 6.0) -> Loss:
         moved = kl(clean.log_softmax(dim=1), model(attacked)).mean()
         return cross_entropy(clean, y) + beta * moved
 
-    return loss
+    return _Named(f"trades (beta {beta:g}, {attack})", loss)
 
 
 def gaussian_noise(sigma: float) -> Loss:
@@ -66,4 +68,25 @@ def gaussian_noise(sigma: float) -> Loss:
     def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
         return cross_entropy(model(x + sigma * normal(x, generator)), y)
 
-    return loss
+    return _Named(f"gaussian noise (sigma {sigma:g})", loss)
+
+
+def describe(loss: Loss) -> str:
+    """Return words that tell one loss from another, for the identity of a training run."""
+    return str(loss) if isinstance(loss, _Named) else getattr(loss, "__qualname__", str(loss))
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A loss that says what it is when printed."""
+
+    name: str
+    function: Loss
+
+    def __call__(
+        self, model: nn.Module, x: Images, y: Labels, generator: torch.Generator
+    ) -> Tensor:
+        return self.function(model, x, y, generator)
+
+    def __str__(self) -> str:
+        return self.name

@@ -11,7 +11,8 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
+from torch.fx import GraphModule, Node, symbolic_trace
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from robustlens.types import Images, Logits
 
@@ -68,13 +69,37 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
     """
     copy = deepcopy(model).eval().requires_grad_(False)
     try:
-        copy = fuse(copy, inplace=True)
+        copy = _folded(symbolic_trace(copy))
     except Exception:  # tracing runs the model's own code, which may raise anything
         copy = deepcopy(model).eval().requires_grad_(False)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     dtype = dtype or half_precision(device)
     copy = copy.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Twin(copy, dtype).eval()
+
+
+def _folded(traced: GraphModule) -> GraphModule:
+    """Fold each batch norm into the convolution whose output only it reads."""
+    modules = dict(traced.named_modules())
+    calls = [node.target for node in traced.graph.nodes if node.op == "call_module"]
+    for node in list(traced.graph.nodes):
+        before = node.args[0] if node.args else None
+        if not (
+            isinstance(before, Node)
+            and isinstance(modules.get(str(node.target)), nn.BatchNorm2d)
+            and isinstance(modules.get(str(before.target)), nn.Conv2d)
+            and len(before.users) == 1
+            and calls.count(before.target) == calls.count(node.target) == 1
+        ):
+            continue
+        convolution, norm = modules[str(before.target)], modules[str(node.target)]
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        traced.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, norm))
+        node.replace_all_uses_with(before)
+        traced.graph.erase_node(node)
+    traced.recompile()
+    return traced
 
 
 def half_precision(device: torch.device) -> torch.dtype:

@@ -23,6 +23,7 @@ from robustlens.data import Augmentation, Dataset, batches
 from robustlens.errors import InputError, TrainingDiverged, UnknownName
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json, write_text
+from robustlens.losses import describe
 from robustlens.modes import half_precision
 from robustlens.nets.checkpoints import read_tensors, write_tensors
 from robustlens.progress import Advance, bar
@@ -184,7 +185,14 @@ class _Run:
             weight_decay=config.weight_decay,
         )
         average = AveragedModel(model, multi_avg_fn=_averaging(config.average), use_buffers=True)
-        what = {"config": asdict(config), "seed": seed, "data": data.digest, "model": str(model)}
+        what = {
+            "config": asdict(config),
+            "seed": seed,
+            "data": data.digest,
+            "model": str(model),
+            "loss": describe(loss),
+            "validation attack": str(attack),
+        }
         run = cls(
             model,
             average,
@@ -286,7 +294,7 @@ class _Run:
         tensors, card = read_tensors(path)
         if card.get("identity") != self.identity:
             raise InputError(
-                f"{path} is the state of another run (model, data, seed or config differ)",
+                f"{path} is the state of another run (model, data, loss, seed or config differ)",
                 "an empty folder, or the settings of that run",
                 "choose another output folder",
             )

@@ -1,0 +1,237 @@
+"""Training: what is selected, what is saved, and that a kill changes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from robustlens.attacks import bind, pgd
+from robustlens.balls import L2
+from robustlens.data import Augmentation, Dataset, load
+from robustlens.errors import InputError, TrainingDiverged, UnknownName
+from robustlens.losses import adversarial, standard
+from robustlens.nets import SmallCNN
+from robustlens.schedules import SCHEDULES, one_cycle, piecewise
+from robustlens.streams import initialised
+from robustlens.training import TrainConfig, Trained, train
+
+CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return load("fashion").take(250)
+
+
+def run(data: Dataset, folder: Path | None = None, loss=standard, **changes) -> Trained:
+    config = TrainConfig(**{**vars(CONFIG), **changes})
+    model = initialised(1, lambda: SmallCNN(width=4))
+    return train(model, data, loss, config, seed=3, folder=folder)
+
+
+def weights(done: Trained) -> torch.Tensor:
+    return torch.cat([t.flatten().double() for t in done.model.state_dict().values()])
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_stay_between_0_and_1(name: str) -> None:
+    values = [SCHEDULES[name](i / 100) for i in range(101)]
+    assert all(0 <= v <= 1 for v in values)
+    assert max(values) == pytest.approx(1.0)
+    assert values[-1] <= 0.01
+
+
+def test_schedules_at_known_places() -> None:
+    assert one_cycle(0.15) == pytest.approx(0.5)
+    assert one_cycle(0.65) == pytest.approx(0.5)
+    assert [piecewise(t) for t in (0.49, 0.5, 0.75)] == [1.0, 0.1, 0.01]
+    assert SCHEDULES["cosine"](0.5) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 1}, "batch_size is 1"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"momentum": 1.0}, "momentum is 1.0"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+        ({"average": 1.0}, "average is 1.0"),
+        ({"validation": 0.0}, "validation is 0.0"),
+        ({"schedule": "onecycle"}, "did you mean 'one-cycle'"),
+        ({"precision": "half"}, "one of auto, bfloat16, float32"),
+    ],
+)
+def test_config_refuses(changes: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        TrainConfig(**changes)
+
+
+def test_training_learns_and_reports(data: Dataset) -> None:
+    done = run(data, epochs=6, average=0.9)
+    losses = [epoch.loss for epoch in done.history]
+    assert losses[-1] < 0.7 * losses[0]
+    assert [epoch.epoch for epoch in done.history] == [1, 2, 3, 4, 5, 6]
+    assert done.history[-1].pgd_accuracy is None
+    assert not done.model.training
+
+
+def test_the_best_epoch_on_validation_images_is_returned(data: Dataset, tmp_path: Path) -> None:
+    done = run(data, tmp_path)
+    assert done.best.score == max(epoch.score for epoch in done.history)
+    shorter = run(data, epochs=3)
+    assert torch.equal(weights(done), weights(shorter))
+    validation = data.split(CONFIG.validation, 3).part
+    with torch.no_grad():
+        right = done.model(validation.images.float() / 255).argmax(1) == validation.labels
+    assert float(right.float().mean()) == pytest.approx(done.best.clean_accuracy)
+
+
+def test_validation_images_are_never_trained_on(data: Dataset) -> None:
+    marked = Dataset(data.images.clone(), data.labels, data.classes, "marked")
+    marked.images[:, 0, 0, 0] = torch.arange(250, dtype=torch.uint8)
+    seen: set[int] = set()
+
+    def spying(model, x, y, generator):
+        seen.update((x[:, 0, 0, 0] * 255).round().int().tolist())
+        return standard(model, x, y, generator)
+
+    run(marked, loss=spying, augment=Augmentation())
+    held = set(marked.split(CONFIG.validation, 3).part.images[:, 0, 0, 0].tolist())
+    assert seen == set(range(250)) - held
+
+
+def test_validation_attack_selects(data: Dataset) -> None:
+    model = initialised(1, lambda: SmallCNN(width=4))
+    attack = bind(pgd, L2(0.5), steps=2)
+    config = TrainConfig(epochs=2, batch_size=50, validation=0.2)
+    done = train(model, data, adversarial(attack), config, seed=0, validation_attack=attack)
+    assert all(e.score == e.pgd_accuracy for e in done.history)
+    assert all(e.pgd_accuracy <= e.clean_accuracy for e in done.history)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_is_what_was_asked(data: Dataset, precision: str) -> None:
+    formats = set()
+
+    def spying(model, x, y, generator):
+        formats.add(model(x).dtype)
+        return standard(model, x, y, generator)
+
+    run(data, loss=spying, epochs=1, precision=precision)
+    assert formats == {getattr(torch, precision)}
+
+
+def test_without_averaging_the_last_weights_are_validated(data: Dataset) -> None:
+    model = initialised(1, lambda: SmallCNN(width=4))
+    config = TrainConfig(epochs=1, batch_size=50, average=0.0, validation=0.2)
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    done = train(model, data, standard, config, seed=0)
+    assert int(done.model.state_dict()["body.0.1.num_batches_tracked"]) == 4
+    assert not torch.equal(before["head.weight"], done.model.state_dict()["head.weight"])
+
+
+@pytest.mark.parametrize("stop_at", [3, 7, 11])
+def test_an_interrupted_run_continues_to_the_same_bits(
+    data: Dataset, tmp_path: Path, stop_at: int
+) -> None:
+    whole = run(data, tmp_path / "whole")
+    calls = 0
+
+    def stopping(model, x, y, generator):
+        nonlocal calls
+        calls += 1
+        if calls == stop_at:
+            raise KeyboardInterrupt
+        return standard(model, x, y, generator)
+
+    stopping.__qualname__ = standard.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "cut", stopping)
+    again = run(data, tmp_path / "cut")
+    assert torch.equal(weights(whole), weights(again))
+    assert [e.loss for e in whole.history] == [e.loss for e in again.history]
+    logged = (tmp_path / "cut" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in logged] == [1, 2, 3]
+
+
+def test_a_finished_run_is_not_trained_again(data: Dataset, tmp_path: Path) -> None:
+    first = run(data, tmp_path)
+    began = time.perf_counter()
+    second = run(data, tmp_path)
+    assert time.perf_counter() - began < 5
+    assert first.history == second.history
+    assert torch.equal(weights(first), weights(second))
+
+
+def test_state_of_another_run_is_refused(data: Dataset, tmp_path: Path) -> None:
+    run(data, tmp_path, epochs=1)
+    with pytest.raises(InputError, match="state of another run"):
+        run(data, tmp_path, epochs=2)
+    with pytest.raises(InputError, match="state of another run"):
+        run(data, tmp_path, adversarial(bind(pgd, L2(0.5), steps=1)), epochs=1)
+
+
+def test_divergence_stops_with_words_and_keeps_the_last_epoch(
+    data: Dataset, tmp_path: Path
+) -> None:
+    calls = 0
+
+    def breaking(model, x, y, generator):
+        nonlocal calls
+        calls += 1
+        return standard(model, x, y, generator) * (float("nan") if calls > 5 else 1)
+
+    with pytest.raises(TrainingDiverged, match="loss is nan at epoch 2"):
+        run(data, tmp_path, breaking)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="cosine, one-cycle, piecewise"):
+        TrainConfig(schedule="linear")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from robustlens.data import load
+from robustlens.losses import standard
+from robustlens.nets import SmallCNN
+from robustlens.streams import initialised
+from robustlens.training import TrainConfig, train
+model = initialised(0, lambda: SmallCNN(width=4))
+config = TrainConfig(epochs=6, batch_size=50, validation=0.1)
+train(model, load("fashion").take(1000), standard, config, seed=0, folder=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_changes_nothing(tmp_path: Path) -> None:
+    def begin(folder: Path) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)])
+
+    assert begin(tmp_path / "whole").wait() == 0
+    process = begin(tmp_path / "cut")
+    log = tmp_path / "cut" / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and len(log.read_text().splitlines()) >= 2):
+        assert time.monotonic() < deadline, "training did not begin"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(log.read_text().splitlines()) < 6
+    assert begin(tmp_path / "cut").wait() == 0
+    states = [(tmp_path / name / "state.safetensors") for name in ("whole", "cut")]
+    from robustlens.nets.checkpoints import read_tensors
+
+    (whole, _), (cut, _) = (read_tensors(path) for path in states)
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
