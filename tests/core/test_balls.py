@@ -92,9 +92,7 @@ def bisected(x: np.ndarray, center: np.ndarray, eps: float) -> np.ndarray:
         return at(0.0)
     for _ in range(200):
         middle = (low + high) / 2
-        low, high = (
-            (low, middle) if np.abs(at(middle) - center).sum() <= eps else (middle, high)
-        )
+        low, high = (low, middle) if np.abs(at(middle) - center).sum() <= eps else (middle, high)
     return at(high)
 
 
@@ -265,5 +263,5 @@ def test_bad_radii_are_refused(kind: type, eps: float) -> None:
 
 
 def test_masks_must_be_boolean() -> None:
-    with pytest.raises(InputError, match="mask of torch.uint8"):
+    with pytest.raises(InputError, match=r"mask of torch\.uint8"):
         Masked(L2(1), torch.ones(2, dtype=torch.uint8))
