@@ -168,7 +168,7 @@ def _smallest(
 ) -> Tensor:
     with torch.no_grad():
         right = _Rows.of(model, x, y).clean == y
-    smallest = torch.where(right, torch.inf, 0.0)
+    smallest = torch.where(right, torch.inf, 0.0).double()
     for eps, attack in zip(radii, attacks, strict=True):
         (left,) = torch.nonzero(torch.isinf(smallest), as_tuple=True)
         if eps == 0 or not len(left):

@@ -1,0 +1,97 @@
+"""Recipes: one command each, trained once, refused when the data changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from robustlens.data import Augmentation
+from robustlens.errors import InputError, UnknownName
+from robustlens.losses import describe
+from robustlens.provenance import flags
+from robustlens.recipes import LOSSES, Recipe, fit
+from robustlens.studies.presets import TINY
+from robustlens.training import TrainConfig
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains_once(loss: str, tmp_path: Path) -> None:
+    recipe = replace(TINY, images=100, loss=loss, training=replace(TINY.training, epochs=1))
+    model, card = fit(recipe, tmp_path)
+    again, same = fit(recipe, tmp_path)
+    assert card == same
+    assert card["recipe"]["loss"] == loss
+    assert (card["validation"]["pgd_accuracy"] is None) == (loss in ("standard", "noise"))
+    assert card["provenance"]["command"].startswith("robustlens train")
+    for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert not (tmp_path / recipe.name / "state.safetensors").exists()
+
+
+def test_a_seed_holds(tmp_path: Path) -> None:
+    recipe = replace(TINY, images=100)
+    one, two = (fit(recipe, tmp_path / name).model for name in "ab")
+    other = fit(replace(recipe, seed=1), tmp_path / "a").model
+    head = [m.state_dict()["head.weight"] for m in (one, two, other)]
+    assert torch.equal(head[0], head[1])
+    assert not torch.equal(head[0], head[2])
+
+
+def test_the_command_says_what_differs() -> None:
+    recipe = Recipe(
+        loss="adversarial", eps="8/255", norm="linf",
+        training=TrainConfig(epochs=3, augment=Augmentation(flip=True)),
+    )  # fmt: skip
+    assert recipe.command == (
+        "robustlens train --loss adversarial --norm linf --eps 8/255 --epochs 3 --flip"
+    )
+
+
+def test_flags_of_nested_configs() -> None:
+    default = {"a": 1, "inner": {"b": True, "deep": {"c_d": 2}}}
+    value = {"a": 1, "inner": {"b": False, "deep": {"c_d": 3}}}
+    assert flags(value, default) == ["--no-b", "--c-d", "3"]
+    assert flags(value, default, ".") == ["--inner.no-b", "--inner.deep.c-d", "3"]
+
+
+def test_other_data_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    recipe = replace(TINY, data=str(path), images=0, training=replace(TINY.training, epochs=1))
+    y = np.arange(60) % 3
+    np.savez(path, x=np.full((60, 8, 8), 9, np.uint8) * y[:, None, None].astype(np.uint8), y=y)
+    fit(recipe, tmp_path)
+    np.savez(path, x=np.full((60, 8, 8), 7, np.uint8) * y[:, None, None].astype(np.uint8), y=y)
+    with pytest.raises(InputError, match="trained on other data"):
+        fit(recipe, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"eps": "8/0"}, "eps is '8/0'"),
+        ({"eps": "-1"}, "eps is -1"),
+        ({"eps": "nan"}, "eps is nan"),
+        ({"steps": 0}, "steps 0"),
+        ({"images": -1}, "images -1"),
+    ],
+)
+def test_recipes_refuse(changes: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Recipe(**changes)
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'adversarial'"):
+        Recipe(loss="adversarail")
+    with pytest.raises(UnknownName, match="one of l1, l2, linf"):
+        Recipe(norm="l3")
+
+
+def test_losses_describe_themselves() -> None:
+    words = {name: describe(make(Recipe())) for name, make in LOSSES.items()}
+    assert words["standard"] == "standard"
+    assert words["noise"] == "gaussian noise (sigma 0.25)"
+    assert words["adversarial"] == "adversarial (pgd l2 eps 1.5, steps 5, restarts 1)"
+    assert words["trades"].startswith("trades (beta 6, pgd_kl l2 eps 1.5, steps 5")
