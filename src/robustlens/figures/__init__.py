@@ -1,0 +1,61 @@
+"""Pictures drawn: data of `studies.pictures` in, crisp PNG files out, light and dark.
+
+    save_pictures(result.figures, Path("runs/robust-erm"))   # attack-light.png, attack-dark.png
+    figure = draw(picture, THEMES["dark"])                   # a matplotlib Figure
+
+Nothing else in the package imports matplotlib. No pyplot, no global state: the same picture gives
+the same bytes.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from robustlens.errors import InputError
+from robustlens.figures.curves import draw_curves
+from robustlens.figures.gallery import draw_gallery
+from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
+from robustlens.files import replacing
+from robustlens.studies.pictures import Gallery, Picture
+
+__all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
+
+
+def draw(picture: Picture, theme: Theme) -> Figure:
+    """Return the picture drawn in the colours of `theme`.
+
+    Raises:
+        InputError: images that are not (1 or 3, h, w), or series whose lengths differ.
+    """
+    if isinstance(picture, Gallery):
+        return draw_gallery(picture, theme)
+    return draw_curves(picture, theme)
+
+
+def save_pictures(pictures: Sequence[Picture], folder: Path) -> None:
+    """Write <name>-light.png and <name>-dark.png for each picture, each file whole or not at all.
+
+    Raises:
+        InputError: as `draw`; two pictures of one name; a name that is no file name.
+    """
+    _check_names([picture.name for picture in pictures])
+    for picture in pictures:
+        for name, theme in THEMES.items():
+            _save(draw(picture, theme), folder / f"{picture.name}-{name}.png")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        # Without "Software" the file does not tell the version of matplotlib: bytes are a function
+        # of the picture.
+        figure.savefig(temporary, format="png", dpi="figure", metadata={"Software": None})
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise InputError(f"{times} pictures named {name!r}", "a name of its own for each")
+        if Path(name).name != name:
+            raise InputError(f"a picture named {name!r}", "a plain file name", "leave folders out")

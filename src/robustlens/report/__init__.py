@@ -1,0 +1,28 @@
+"""The report: one page that stands alone, every claim a picture, a number and a verdict.
+
+write_page([Path("runs/robust-erm/quick")], Path("runs/talk/index.html"), STUDIES)
+
+A run folder holds `result.json` and the pictures it names. The page loads nothing from anywhere:
+style and pictures are inside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from robustlens.files import write_text
+from robustlens.report.page import compose
+from robustlens.report.runs import read_run
+from robustlens.studies.registry import Study
+
+__all__ = ["read_run", "write_page"]
+
+
+def write_page(folders: Sequence[Path], page: Path, studies: Mapping[str, Study]) -> None:
+    """Write one self-contained HTML page of the runs in `folders`, in that order, atomically.
+
+    Studies of `studies` without a run are listed with the command that runs them.
+
+    Raises:
+        InputError: a missing or broken result or picture; a study that is not in `studies`.
+    """
+    write_text(page, compose(folders, studies))

@@ -1,0 +1,164 @@
+"""A run as a card of the page. Every word that comes from a file is escaped on its way in."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from robustlens.errors import UnknownName
+from robustlens.report.runs import read_png, read_run
+from robustlens.report.words import duration, interval
+from robustlens.studies.claims import CLAIMS
+from robustlens.studies.registry import Study
+from robustlens.studies.result import Verdict
+
+SMALLEST = 0.72
+"""A picture shrinks on a small screen to this share of its size; then it scrolls."""
+
+
+class Run(NamedTuple):
+    """A run to be shown: its number on the page, its folder, its result and its study."""
+
+    number: int
+    folder: Path
+    result: Mapping[str, Any]
+    study: Study
+
+    @property
+    def anchor(self) -> str:
+        """The id of the card, for links; runs of one study have different numbers."""
+        return escape(f"{self.study.id}-{self.number}")
+
+
+def load(number: int, folder: Path, studies: Mapping[str, Study]) -> Run:
+    """Return the run of a folder.
+
+    Raises:
+        InputError: the result is missing or broken, or its study is unknown.
+    """
+    result = read_run(folder)
+    if result["study"] not in studies:
+        raise UnknownName("study", result["study"], studies)
+    return Run(number, folder, result, studies[result["study"]])
+
+
+def card(run: Run) -> str:
+    """Return a run as an HTML article."""
+    result, study = run.result, run.study
+    return f"""
+<article id="{run.anchor}" aria-labelledby="{run.anchor}-title">
+<p class="over">{_place(run)}</p>
+<h2 id="{run.anchor}-title">{escape(study.title)}</h2>
+<p class="claim">{escape(study.claim)}</p>
+{"".join(_figure(run, figure) for figure in result["figures"])}
+{_numbers(result["numbers"])}
+<div class="verdict">
+<p>{badge(result["verdict"])} {escape(result["summary"])}</p>
+<p class="small"><b>The rule, written before the run.</b> {escape(study.rule)}</p>
+<p class="small"><b>Published.</b> {escape(study.published)}</p>
+</div>
+{_again(run)}
+{_provenance(result["provenance"])}
+</article>"""
+
+
+def badge(verdict: str) -> str:
+    """Return a verdict as a badge; raise `UnknownName` when it is none."""
+    known = [str(v) for v in Verdict]
+    if verdict not in known:
+        raise UnknownName("verdict", verdict, known)
+    return f'<span class="badge {verdict.replace(" ", "-")}">{verdict.capitalize()}</span>'
+
+
+def headline(run: Run) -> str:
+    """Return the first number of a run, which a study chooses as its most telling."""
+    for name, number in run.result["numbers"].items():
+        value, between = interval(name, number["value"], number["low"], number["high"])
+        return f"<b>{value}</b> <span class=between>{between}</span><br>{escape(name)}"
+    return "no numbers"
+
+
+def section(study: str) -> str:
+    """Return where the talk makes a claim, or nothing when it is not one of the talk's."""
+    return f"Section {CLAIMS[study].section} of the talk" if study in CLAIMS else ""
+
+
+def _place(run: Run) -> str:
+    parts = (f"Claim {run.number}", section(run.study.id), f"preset “{run.result['preset']}”")
+    return " · ".join(escape(part) for part in parts if part)
+
+
+def _figure(run: Run, figure: Mapping[str, str]) -> str:
+    light, dark = (read_png(run.folder, f"{figure['name']}-{theme}") for theme in ("light", "dark"))
+    caption = escape(figure["caption"])
+    # Half the pixels: sharp on dense screens. The frame scrolls where a screen is too narrow, and
+    # can then be reached from the keyboard.
+    width, height = light.width // 2, light.height // 2
+    return f"""
+<figure>
+<div class="frame" tabindex="0" role="group" aria-label="{escape(figure["name"])}">
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="{dark.uri}">
+<img src="{light.uri}" alt="{caption}" width="{width}" height="{height}"
+ style="min-width: {int(width * SMALLEST)}px">
+</picture>
+</div>
+<figcaption>{caption}</figcaption>
+</figure>"""
+
+
+def _numbers(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+    if not numbers:
+        return ""
+    rows = "".join(_number(name, number) for name, number in numbers.items())
+    return f"""
+<div class="scroll">
+<table class="numbers">
+<caption>Our numbers, each with its 95&nbsp;% interval</caption>
+<thead><tr><th scope="col">Measured</th><th scope="col">Ours</th>
+<th scope="col">n</th><th scope="col">Published</th></tr></thead>
+<tbody>{rows}</tbody>
+</table>
+</div>"""
+
+
+def _number(name: str, number: Mapping[str, Any]) -> str:
+    value, between = interval(name, number["value"], number["low"], number["high"])
+    published = escape(number["published"] or "none")
+    source = f"<br><small>{escape(number['source'])}</small>" if number["source"] else ""
+    return f"""
+<tr><th scope="row">{escape(name)}</th>
+<td class="value"><b>{value}</b><br><span class="between">{between}</span></td>
+<td class="value">{number["n"]:,}</td><td>{published}{source}</td></tr>"""
+
+
+def _again(run: Run) -> str:
+    origin = run.result["provenance"]
+    return f"""
+<p class="small">Took {duration(run.result["seconds"])} on {escape(origin["device"])}.
+To do it again:</p>
+<pre class="command"><code>{escape(origin["command"].strip())}</code></pre>"""
+
+
+def _provenance(origin: Mapping[str, Any]) -> str:
+    facts = {
+        "Date": origin["date"],
+        "Seed": origin["seed"],
+        "Commit": origin["commit"],
+        "Threads": origin["threads"],
+        "Versions": _listed(origin["versions"]),
+        "Data, by digest": _listed(origin["data"]) or "none",
+    }
+    rows = "".join(f"<dt>{k}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
+    config = json.dumps(origin["config"], indent=2, ensure_ascii=False)
+    return f"""
+<details>
+<summary>Where these numbers come from</summary>
+<dl>{rows}</dl>
+<pre><code>{escape(config)}</code></pre>
+</details>"""
+
+
+def _listed(pairs: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in pairs.items())
