@@ -34,8 +34,7 @@ def read(path: Path, split: str) -> Dataset:
         suffix = SUFFIX[split] if "x_test" in npz else ""
         x = _pixels(npz[f"x{suffix}"], f"x{suffix} of {path.name}")
         y = _labels(npz[f"y{suffix}"], f"y{suffix} of {path.name}")
-        top = max(int(npz[key].max()) for key in ("y", "y_test") if key in npz and npz[key].size)
-        classes = _classes(npz["classes"]) if "classes" in npz else tuple(map(str, range(top + 1)))
+        classes = _classes(npz["classes"]) if "classes" in npz else _numbered(npz)
         whole = Dataset(x, y, classes, path.stem)
         return whole if "x_test" in npz else piece(whole, split)
 
@@ -71,6 +70,12 @@ def _labels(y: Any, what: str) -> Tensor:
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise InputError(f"{what} is {y.dtype} of shape {y.shape}", "integers of shape (n,)")
     return torch.from_numpy(y.astype(np.int64))
+
+
+def _numbered(npz: Any) -> tuple[str, ...]:
+    """Return "0", "1" and so on, up to the largest label of either split."""
+    tops = [int(npz[key].max()) for key in ("y", "y_test") if key in npz and npz[key].size]
+    return tuple(str(label) for label in range(max(tops, default=0) + 1))
 
 
 def _classes(names: Any) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def _from_tar(path: Path, wanted: set[str]) -> dict[str, bytes]:
     found = {}
     try:
         with (
-            tarfile.open(path) as tar,
+            tarfile.open(path, "r:gz") as tar,
             path.open("rb") as whole,
             bar(f"reading {path.name}", whole.seek(0, 2)) as advance,
         ):

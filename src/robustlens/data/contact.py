@@ -75,5 +75,5 @@ def _thumb(data: Dataset, index: int) -> Image.Image:
     # Anything but grey and colour shows its first channel.
     plane = pixels.permute(1, 2, 0) if len(pixels) == 3 else pixels[0]
     image, size = Image.fromarray(plane.contiguous().numpy()), _thumb_size(data)
-    method = Image.Resampling.NEAREST if size >= image.size else Image.Resampling.LANCZOS
+    method = Image.Resampling.NEAREST if size[0] >= image.width else Image.Resampling.LANCZOS
     return image.convert("RGB").resize(size, method)

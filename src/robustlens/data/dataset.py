@@ -167,7 +167,7 @@ def _indices(
 def chunks(images: Tensor) -> Iterator[memoryview]:
     """Return an iterator over the bytes of `images` in C order, `CHUNK` images at a time."""
     parts = (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
-    return (memoryview(part.cpu().contiguous().numpy()).cast("B") for part in parts)
+    return (part.cpu().contiguous().numpy().data.cast("B") for part in parts)
 
 
 def _ranks(labels: Tensor) -> Tensor:

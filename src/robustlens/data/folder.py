@@ -50,28 +50,36 @@ def read(folder: Path, split: str, size: int | None) -> Dataset:
     Without train and test folders, a fixed stratified fifth is the test set. Raises `InputError`
     for a class without images, an image that cannot be read, or images that differ in size.
     """
-    paths, labels, classes = _listing(folder, split)
+    listings = _listings(folder)
+    # All are looked at for either split: train and test must have one size and one mode.
+    paths = [path for listing in listings.values() for path in listing.paths]
     looks = list(threaded("looking at images", _look, paths))
     if size is None:
         _check_sizes(paths, looks)
     mode = "L" if all(look.grey for look in looks) else "RGB"
-    images = gather("decoding images", partial(_decode, mode=mode, size=size), paths)
-    return Dataset(torch.from_numpy(images), labels, classes, folder.name)
+    chosen = listings[split]
+    images = gather("decoding images", partial(_decode, mode=mode, size=size), chosen.paths)
+    return Dataset(torch.from_numpy(images), chosen.labels, chosen.classes, folder.name)
 
 
-def _listing(folder: Path, split: str) -> Listing:
+def _listings(folder: Path) -> dict[str, Listing]:
+    """Return what is in "train" and in "test"."""
     test = next((folder / name for name in TESTS if (folder / name).is_dir()), None)
     if test is None or not (folder / "train").is_dir():
         whole = _list(folder)
-        kept = torch.nonzero(members(whole.labels, split)).flatten()
-        return Listing([whole.paths[i] for i in kept.tolist()], whole.labels[kept], whole.classes)
+        return {split: _part(whole, members(whole.labels, split)) for split in ("train", "test")}
     both = {"train": _list(folder / "train"), "test": _list(test)}
     if different := set(both["train"].classes) ^ set(both["test"].classes):
         raise InputError(
             f"{folder} has {', '.join(sorted(different))} in only one of train and {test.name}",
             "the same class folders in both",
         )
-    return both[split]
+    return both
+
+
+def _part(whole: Listing, kept: Tensor) -> Listing:
+    paths = [path for path, keep in zip(whole.paths, kept.tolist(), strict=True) if keep]
+    return Listing(paths, whole.labels[kept], whole.classes)
 
 
 def _list(folder: Path) -> Listing:
@@ -139,6 +147,12 @@ def _check_sizes(paths: list[Path], looks: list[Look]) -> None:
 def _decode(path: Path, mode: str, size: int | None) -> Bytes:
     with _opened(path) as image:
         upright = ImageOps.exif_transpose(image).convert(mode)
-        if size is not None:
-            upright = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-        return planes(upright)
+        return planes(upright if size is None else _square(upright, size))
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    # Cut first: ImageOps.fit lets what is cut away bleed into the border.
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((size, size), Image.Resampling.LANCZOS)

@@ -40,11 +40,13 @@ def opened(source: Path | IO[bytes]) -> Iterator[Any]:
     Raises `InputError` when it is not an npz, is damaged, or lacks an array the body asks for.
     """
     try:
-        npz = np.load(source, allow_pickle=False)
-        if isinstance(npz, np.ndarray):
-            raise ValueError("it holds a single array without a name")
-        with npz:
-            yield npz
+        # Opened here: numpy leaves a path it cannot read open.
+        with source.open("rb") if isinstance(source, Path) else source as stream:
+            npz = np.load(stream, allow_pickle=False)
+            if isinstance(npz, np.ndarray):
+                raise ValueError("it holds a single array without a name")
+            with npz:
+                yield npz
     except InputError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
