@@ -90,9 +90,9 @@ def wrap(text: str, width: float, weight: str = "normal") -> str:
 def _wrap_line(text: str, width: float, weight: str) -> str:
     whole, broken = TextWrapper(break_long_words=False), TextWrapper()
     ways = _fitting(whole, text, width, weight) or _fitting(broken, text, width, weight)
-    ways = ways or [[text]]
     # The fewest lines; of equals min() keeps the first, which is the narrowest and most even.
-    return "\n".join(min(ways, key=len))
+    best = min(ways or [[text]], key=len)
+    return "\n".join(best)
 
 
 def _fitting(wrapper: TextWrapper, text: str, width: float, weight: str) -> list[list[str]]:
