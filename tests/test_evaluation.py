@@ -101,7 +101,7 @@ def test_records_are_written_one_line_an_image(levels: Dataset, tmp_path: Path) 
 
 
 def test_curve_never_rises_and_finds_the_smallest_radius(levels: Dataset) -> None:
-    radii = [0.0, 0.08, 0.1, 0.12, 0.2]
+    radii = [0.0, 0.081, 0.101, 0.121, 0.2]
     curve = pgd_curve(brightness, levels, "linf", radii, steps=5)
     values = [rate.value for rate in curve.rates]
     assert values == sorted(values, reverse=True)
