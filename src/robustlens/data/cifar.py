@@ -104,12 +104,13 @@ def _python(batch: Any, name: str) -> tuple[Bytes, Bytes]:
     pixels = np.asarray(content.get(b"data", content.get("data", 0)))
     labels = np.asarray(content.get(b"labels", content.get("labels", ())))
     sound = pixels.dtype == np.uint8 and labels.dtype.kind in "iu"
+    sound = sound and bool((labels == labels.astype(np.uint8)).all())
     if not sound or pixels.shape != (len(labels), PIXELS):
         raise InputError(
             f"{name} holds {pixels.dtype} {pixels.shape} and labels {labels.shape}",
-            f"data uint8 (n, {PIXELS}) and n labels",
+            f"data uint8 (n, {PIXELS}) and n labels from 0 to 255",
         )
-    return pixels, labels
+    return pixels, labels.astype(np.uint8)
 
 
 def _classes(found: dict[str, bytes]) -> tuple[str, ...]:
