@@ -1,13 +1,16 @@
 """Shared fixtures. robustlens is imported inside them: jaxtyping must hook its import first."""
 
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
 from torch import Tensor, nn
 
+torch.set_num_threads(1)  # for nets this small, threads cost more than they bring
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
@@ -35,6 +38,15 @@ class Trained(NamedTuple):
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Turn jaxtyping's checks off, so that our own refusals are met, as by users."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture

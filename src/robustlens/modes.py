@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node, symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from robustlens.types import Images, Logits
+from robustlens.types import Logits, Points
 
 
 @contextmanager
@@ -50,7 +50,7 @@ class Twin(nn.Module):
         super().__init__()
         self.body, self.dtype = body, dtype
 
-    def forward(self, x: Images) -> Logits:
+    def forward(self, x: Points) -> Logits:
         """Return the logits of images in [0, 1], as float32."""
         moved = x.to(self.dtype)
         if x.dim() == 4:

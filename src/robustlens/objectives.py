@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from robustlens.errors import InputError
-from robustlens.types import Images, Labels, Logits, Model, Objective, Representation, Values
+from robustlens.types import Labels, Logits, Model, Objective, Points, Representation, Values
 
 
 def misclassify(model: Model, y: Labels) -> Objective:
     """Cross-entropy of the true label `y`: grows as the model turns away from it."""
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         return cross_entropy(model(x), y, reduction="none")
 
     return objective
@@ -28,7 +28,7 @@ def misclassify(model: Model, y: Labels) -> Objective:
 def toward(model: Model, target: Labels) -> Objective:
     """Minus the cross-entropy of `target`: grows towards log 1 as the model comes to predict it."""
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         return -cross_entropy(model(x), target, reduction="none")
 
     return objective
@@ -40,7 +40,7 @@ def margin(model: Model, y: Labels) -> Objective:
     Source: Carlini & Wagner 2017, section V, objective f6 without the floor.
     """
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         return logit_margin(model(x), y)
 
     return objective
@@ -53,7 +53,7 @@ def dlr(model: Model, y: Labels) -> Objective:
     Raises `InputError` below three classes, where it is not defined; use `margin` there.
     """
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         z = model(x)
         if z.shape[1] < 3:
             raise InputError(
@@ -65,7 +65,7 @@ def dlr(model: Model, y: Labels) -> Objective:
     return objective
 
 
-def kl_from(model: Model, x: Images) -> Objective:
+def kl_from(model: Model, x: Points) -> Objective:
     """KL(p(. | x) || p(. | x')): how far predictions move from those at `x`, which stay fixed.
 
     Source: Zhang et al. 2019 (TRADES), equation 5. At x itself its gradient is zero: start away.
@@ -73,7 +73,7 @@ def kl_from(model: Model, x: Images) -> Objective:
     with torch.no_grad():
         anchor = model(x).log_softmax(dim=1)
 
-    def objective(moved: Images) -> Values:
+    def objective(moved: Points) -> Values:
         return kl(anchor, model(moved))
 
     return objective
@@ -82,9 +82,8 @@ def kl_from(model: Model, x: Images) -> Objective:
 def activation(layer: Representation, unit: int) -> Objective:
     """Mean activation of one unit or channel of a representation (b, f) or (b, f, h, w)."""
 
-    def objective(x: Images) -> Values:
-        chosen = layer(x)[:, unit]
-        return chosen.unsqueeze(1).flatten(1).mean(dim=1)
+    def objective(x: Points) -> Values:
+        return layer(x)[:, unit, None].flatten(1).mean(dim=1)
 
     return objective
 
@@ -97,7 +96,7 @@ def match(layer: Representation, target: Tensor) -> Objective:
     wanted = target.flatten(1)
     length = torch.linalg.vector_norm(wanted, dim=1)
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         gap: Tensor = torch.linalg.vector_norm(layer(x).flatten(1) - wanted, dim=1)
         return -gap / length
 
@@ -107,7 +106,7 @@ def match(layer: Representation, target: Tensor) -> Objective:
 def weighted(*terms: tuple[float, Objective]) -> Objective:
     """Weighted sum of objectives."""
 
-    def objective(x: Images) -> Values:
+    def objective(x: Points) -> Values:
         return torch.stack([weight * term(x) for weight, term in terms]).sum(dim=0)
 
     return objective

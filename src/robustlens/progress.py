@@ -7,7 +7,7 @@ with bar("attacking", total=100) as advance:
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 console = Console(stderr=True)
 
 
+@runtime_checkable
 class Advance(Protocol):
     """Move a bar by `amount` of its total, and replace the note beside it unless None."""
 

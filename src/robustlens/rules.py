@@ -8,7 +8,7 @@ A rule is a value; what it remembers between steps is a state that the engine ca
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ Project = Callable[[Tensor], Tensor]
 """The ball's projection, with the center already given."""
 
 
+@runtime_checkable
 class Rule(Protocol[S]):
     """A step rule with a state of type S."""
 

@@ -97,7 +97,7 @@ def test_nan_never_wins() -> None:
     assert found.value.item() == pytest.approx(0.45)
     assert found.trace.isnan().any()
     never = ascend(
-        lambda x: x.sum(dim=1) * torch.nan, torch.ones(1, 1), Box(), Steepest(1), steps=1
+        lambda x: x.sum(dim=1) * torch.nan, torch.ones(1, 1), Box(), Steepest(1.0), steps=1
     )
     assert never.value.item() == -math.inf
     assert torch.equal(never.best, torch.ones(1, 1))
@@ -120,7 +120,8 @@ def test_an_example_does_not_depend_on_its_neighbours(rule: Any, ball: Ball) -> 
 def test_the_same_call_gives_the_same_bits() -> None:
     x, w = start_and_weights(torch.float32)
     runs = [
-        ascend(lambda z: (z.flatten(1) @ w).sin(), x, L2(1), AutoStep(), steps=20) for _ in range(2)
+        ascend(lambda z: (z.flatten(1) @ w).sin(), x, L2(1.0), AutoStep(), steps=20)
+        for _ in range(2)
     ]
     assert torch.equal(runs[0].best, runs[1].best)
     assert torch.equal(runs[0].trace, runs[1].trace)
@@ -128,7 +129,7 @@ def test_the_same_call_gives_the_same_bits() -> None:
 
 def test_the_start_is_projected() -> None:
     x = torch.full((1, 2), 0.5)
-    found = ascend(lambda z: z.sum(dim=1), x, Linf(0.1), Steepest(1), steps=0, start=x + 3)
+    found = ascend(lambda z: z.sum(dim=1), x, Linf(0.1), Steepest(1.0), steps=0, start=x + 3)
     assert torch.allclose(found.last, torch.full((1, 2), 0.6))
     assert found.trace.shape == (1, 1)
 
@@ -138,7 +139,7 @@ def test_inputs_and_parameters_are_left_alone() -> None:
     x, y = torch.rand(2, 1, 2, 2).requires_grad_(True), torch.tensor([0, 1])
     before = x.detach().clone()
     with torch.no_grad():  # the engine needs gradients whatever the caller's mode
-        found = ascend(misclassify(net, y), x, L2(1), Steepest(0.1), steps=3)
+        found = ascend(misclassify(net, y), x, L2(1.0), Steepest(0.1), steps=3)
     assert torch.equal(x.detach(), before)
     assert x.grad is None
     assert all(p.grad is None for p in net.parameters())
@@ -147,7 +148,7 @@ def test_inputs_and_parameters_are_left_alone() -> None:
 
 
 def test_an_empty_batch() -> None:
-    found = ascend(lambda z: z.sum(dim=1), torch.empty(0, 3), L2(1), AutoStep(), steps=30)
+    found = ascend(lambda z: z.sum(dim=1), torch.empty(0, 3), L2(1.0), AutoStep(), steps=30)
     assert found.best.shape == (0, 3)
     assert found.trace.shape == (31, 0)
 
@@ -164,9 +165,9 @@ def test_values_and_gradients() -> None:
 @pytest.mark.parametrize("steps", [0, 1])
 def test_one_value_per_example_is_required(objective: Any, steps: int) -> None:
     with pytest.raises(InputError, match=r"one value per example, shape \(2,\)"):
-        ascend(objective, torch.rand(2, 3), Box(), Steepest(1), steps=steps)
+        ascend(objective, torch.rand(2, 3), Box(), Steepest(1.0), steps=steps)
 
 
 def test_negative_steps_are_refused() -> None:
     with pytest.raises(InputError, match="steps is -1"):
-        ascend(lambda x: x.sum(dim=1), torch.rand(2, 3), Box(), Steepest(1), steps=-1)
+        ascend(lambda x: x.sum(dim=1), torch.rand(2, 3), Box(), Steepest(1.0), steps=-1)

@@ -217,9 +217,9 @@ def test_an_empty_batch_stays_empty(kind: type, generator: torch.Generator) -> N
 def test_distances() -> None:
     x, center = torch.tensor([[0.3, 0.0, 0.4]]), torch.zeros(1, 3)
     mask = torch.tensor([True, True, True])
-    assert Linf(1).distance(x, center).item() == pytest.approx(0.4)
-    assert L2(1).distance(x, center).item() == pytest.approx(0.5)
-    assert Masked(L1(1), mask).distance(x, center).item() == pytest.approx(0.7)
+    assert Linf(1.0).distance(x, center).item() == pytest.approx(0.4)
+    assert L2(1.0).distance(x, center).item() == pytest.approx(0.5)
+    assert Masked(L1(1.0), mask).distance(x, center).item() == pytest.approx(0.7)
 
 
 def test_values_broadcast_per_example() -> None:
@@ -228,10 +228,12 @@ def test_values_broadcast_per_example() -> None:
 
 def test_balls_say_what_they_are() -> None:
     mask = torch.tensor([True, False])
-    assert [str(b) for b in (Linf(8 / 255), L2(0.5), L1(12), Box(), Masked(L2(1), mask))] == [
+    assert [str(b) for b in (Linf(8 / 255), L2(0.5), L1(12.0), Box(), Masked(L2(1.0), mask))] == [
         "linf eps 0.0313725", "l2 eps 0.5", "l1 eps 12", "box", "l2 eps 1 on 1 masked pixels",
     ]  # fmt: skip
-    assert all(isinstance(b, Ball) for b in (Linf(1), L2(1), L1(1), Box(), Masked(L2(1), mask)))
+    assert all(
+        isinstance(b, Ball) for b in (Linf(1.0), L2(1.0), L1(1.0), Box(), Masked(L2(1.0), mask))
+    )
 
 
 def test_radius_looks_under_masks() -> None:
@@ -243,7 +245,7 @@ def test_radius_looks_under_masks() -> None:
 
 def test_names_and_radii_from_text() -> None:
     assert ball("linf", "8/255") == Linf(8 / 255)
-    assert ball("l1", 3) == L1(3)
+    assert ball("l1", 3) == L1(3.0)
     assert parse_eps(" 1e-3 ") == 1e-3
     with pytest.raises(UnknownName, match="unknown norm 'l3'; expected one of l1, l2, linf"):
         ball("l3", 1)
@@ -264,4 +266,4 @@ def test_bad_radii_are_refused(kind: type, eps: float) -> None:
 
 def test_masks_must_be_boolean() -> None:
     with pytest.raises(InputError, match=r"mask of torch\.uint8"):
-        Masked(L2(1), torch.ones(2, dtype=torch.uint8))
+        Masked(L2(1.0), torch.ones(2, dtype=torch.uint8))
