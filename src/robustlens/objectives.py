@@ -83,7 +83,8 @@ def activation(layer: Representation, unit: int) -> Objective:
     """Mean activation of one unit or channel of a representation (b, f) or (b, f, h, w)."""
 
     def objective(x: Points) -> Values:
-        return layer(x)[:, unit, None].flatten(1).mean(dim=1)
+        value: Values = layer(x)[:, unit, None].flatten(1).mean(dim=1)
+        return value
 
     return objective
 

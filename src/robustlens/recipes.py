@@ -21,6 +21,7 @@ from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
 from robustlens.nets import Architecture, Checkpoint, load, save
+from robustlens.nets.checkpoints import exists
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, train
@@ -123,6 +124,7 @@ LOSSES: dict[str, Callable[[Recipe], Loss]] = {
 """The losses by the names a command line uses."""
 ATTACKED = {"adversarial", "trades"}
 VALIDATION_STEPS = 10
+WEIGHTS = "weights.safetensors"
 
 
 def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Checkpoint:
@@ -135,23 +137,22 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
         InputError: data, sizes or folder that do not work; see `data.load` and `train`.
         TrainingDiverged: see `train`.
     """
-    data = recipe.dataset()
+    data, device = recipe.dataset(), device or torch.device("cpu")
     place = folder / recipe.name
-    weights = place / "weights.safetensors"
-    if weights.is_file() or weights.with_name(weights.name + ".index.json").is_file():
-        found = load(weights)
-        if found.card.get("data") == data.digest:
-            found.model.to(device or torch.device("cpu"))
-            return found
+    if not exists(place / WEIGHTS):
+        _train(recipe, data, place, device)
+    found = load(place / WEIGHTS)
+    if found.card.get("data") != data.digest:
         raise InputError(
-            f"{weights} was trained on other data of the name {recipe.data}",
+            f"{place / WEIGHTS} was trained on other data of the name {recipe.data}",
             "the same images as then",
             "choose another output folder",
         )
-    return _train(recipe, data, place, device or torch.device("cpu"))
+    found.model.to(device)
+    return found
 
 
-def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> Checkpoint:
+def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> None:
     architecture = recipe.architecture(data)
     model = initialised(recipe.seed, architecture.build).to(device)
     attack = recipe.attack(VALIDATION_STEPS) if recipe.loss in ATTACKED else None
@@ -180,7 +181,5 @@ def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> 
         "validation": done.best._asdict(),
         "provenance": origin.as_dict(),
     }
-    weights = place / "weights.safetensors"
-    save(weights, done.model, architecture=architecture, card=card)
+    save(place / WEIGHTS, done.model, architecture=architecture, card=card)
     (place / "state.safetensors").unlink(missing_ok=True)
-    return Checkpoint(done.model, load(weights).card)

@@ -39,15 +39,15 @@ LARGEST_LOSS = 1e4
 class TrainConfig:
     """How to train, apart from the model, the data and the loss."""
 
-    epochs: int = 20
+    epochs: int = 20  # passes over the training images
     batch_size: int = 128
     lr: float = 0.1  # the peak of the schedule
-    schedule: str = "one-cycle"  # one of SCHEDULES
+    schedule: str = "one-cycle"  # one-cycle, piecewise or cosine
     momentum: float = 0.9  # Nesterov
     weight_decay: float = 5e-4
     average: float = 0.995  # decay of the weight average; 0 for none
     validation: float = 0.05  # share of the training set that selects the epoch
-    precision: str = "auto"  # one of PRECISIONS
+    precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
     augment: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:

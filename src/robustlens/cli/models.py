@@ -57,6 +57,7 @@ class Evaluate(Command):
     PGD accuracy is an upper bound of robust accuracy: a stronger attack may leave less.
 
     Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
+
     Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images
     """
 

@@ -106,6 +106,17 @@ def _architecture(path: Path, fields: Any) -> Architecture:
         ) from error
 
 
+def exists(path: Path) -> bool:
+    """Say whether `path` was saved, whole or in shards."""
+    return path.is_file() or _index(path).is_file()
+
+
+def _built(architecture: Mapping[str, Any]) -> nn.Module:
+    """Build our own net with channels last in memory, the order that convolutions like."""
+    net = Architecture(**architecture).build()
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
     """Write tensors and a JSON card to one safetensors file, atomically."""
     content = to_bytes(dict(tensors), {"robustlens": json.dumps(card)})

@@ -1,0 +1,198 @@
+"""Studies: the registry's promises, and that the same config gives the same numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from robustlens.data import Dataset
+from robustlens.errors import InputError, UnknownName
+from robustlens.evaluation import Curve, Rate
+from robustlens.provenance import commit, hardware, provenance
+from robustlens.studies import (
+    CLAIMS,
+    PRESETS,
+    STUDIES,
+    Cell,
+    Gallery,
+    Number,
+    Study,
+    Verdict,
+    preset,
+    run,
+)
+from robustlens.studies import adversarial_perturbations as perturbations
+from robustlens.studies import perception_alignment as alignment
+from robustlens.studies import robust_erm as erm
+from robustlens.studies.words import above, first_of_each, mean, says
+
+
+def test_the_claims_are_the_forty_of_the_talk() -> None:
+    assert len(CLAIMS) == 40
+    assert all(claim.sentence.endswith(".") for claim in CLAIMS.values())
+    assert all(1 <= claim.section <= 19 for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_study_states_its_rule_and_has_all_presets(study: Study) -> None:
+    assert study.id in CLAIMS
+    assert tuple(study.presets) == PRESETS
+    assert study.rule.startswith("Reproduced if")
+    assert study.claim.endswith(".")
+    assert len({type(config) for config in study.presets.values()}) == 1
+    with pytest.raises(UnknownName, match="full, quick, tiny"):
+        preset(study, "slow")
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_the_same_config_gives_the_same_numbers(study: Study, tmp_path: Path) -> None:
+    config = study.presets["tiny"]
+    first = run(study, "tiny", config, folder=tmp_path)
+    second = run(study, "tiny", config, folder=tmp_path)
+    elsewhere = run(study, "tiny", config, folder=tmp_path / "new")
+    assert first.numbers == second.numbers == elsewhere.numbers
+    assert first.verdict in Verdict
+    assert first.figures
+    assert first.provenance.data
+    assert first.provenance.seed == config.seed
+
+
+def test_a_changed_config_is_in_the_command(tmp_path: Path) -> None:
+    study = STUDIES["adversarial-perturbations"]
+    config = replace(study.presets["tiny"], images=20, eps="2")
+    result = run(study, "tiny", config, folder=tmp_path)
+    assert result.provenance.command == (
+        "robustlens run adversarial-perturbations --preset tiny --eps 2 --images 20"
+    )
+    assert {n.n for n in result.numbers.values()} == {20}
+
+
+def rate(value: float, n: int = 1000) -> Rate:
+    return Rate.of(torch.arange(n) < round(value * n))
+
+
+def curve(*values: float) -> Curve:
+    rates = tuple(rate(v) for v in values)
+    radii = tuple(float(i) for i in range(len(values)))
+    return Curve("PGD-20 accuracy, l2", radii, rates, torch.ones(1000))
+
+
+@pytest.mark.parametrize(
+    ("standard", "robust", "verdict"),
+    [
+        ((0.9, 0.0), (0.8, 0.6), Verdict.REPRODUCED),
+        ((0.9, 0.4), (0.8, 0.6), Verdict.NOT_REPRODUCED),  # too little gained
+        ((0.7, 0.0), (0.8, 0.6), Verdict.NOT_REPRODUCED),  # no price paid
+    ],
+)
+def test_the_rule_of_robust_erm(
+    standard: tuple, robust: tuple, verdict: Verdict, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    curves = iter([curve(*[clean] * erm.POINTS, low)._replace(
+        rates=tuple(rate(clean if i == 0 else low) for i in range(erm.POINTS + 1))
+    ) for clean, low in (standard, robust)])  # fmt: skip
+    monkeypatch.setattr(erm, "_curve", lambda *_: next(curves))
+    study = STUDIES["robust-erm"]
+    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("robust", "verdict"),
+    [((0.5, 0.1), Verdict.REPRODUCED), ((0.1, 0.1), Verdict.NOT_REPRODUCED)],
+)
+def test_the_rule_of_perception_alignment(
+    robust: tuple, verdict: Verdict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    jitter = torch.linspace(-0.01, 0.01, 50)
+    measured = iter([(jitter + a, jitter + h) for a, h in ((0.1, 0.6), robust, (0.0, 0.8))])
+    monkeypatch.setattr(alignment, "_measure", lambda *_: next(measured))
+    study = STUDIES["perception-alignment"]
+    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("attacked", "noisy", "verdict"),
+    [
+        (0.0, 0.9, Verdict.REPRODUCED),
+        (0.3, 0.9, Verdict.NOT_REPRODUCED),  # the attack does too little
+        (0.0, 0.5, Verdict.NOT_REPRODUCED),  # noise does it too
+    ],
+)
+def test_the_rule_of_adversarial_perturbations(
+    attacked: float, noisy: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    found = curve(0.9, attacked)._replace(smallest=torch.full((40,), torch.inf))
+    noise = type("Noise", (), {"rate": rate(noisy)})
+    monkeypatch.setattr(perturbations, "pgd_curve", lambda *_, **__: found)
+    monkeypatch.setattr(perturbations, "attacked_accuracy", lambda *_, **__: noise)
+    study = STUDIES["adversarial-perturbations"]
+    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+
+
+def test_magnification_is_round_and_fits() -> None:
+    assert perturbations._magnification(0.04) == 10
+    assert perturbations._magnification(0.9) == 1
+    assert perturbations._magnification(0.005) == 100
+
+
+def test_numbers_refuse_a_value_outside_its_interval() -> None:
+    with pytest.raises(InputError, match="low <= value <= high"):
+        Number(0.5, 0.6, 0.7, 10)
+    assert Number.of(rate(0.5), "1", "paper").published == "1"
+    assert above(Number(0.5, 0.4, 0.6, 9), Number(0.2, 0.1, 0.3, 9))
+    assert not above(Number(0.5, 0.4, 0.6, 9), Number(0.3, 0.1, 0.45, 9))
+
+
+def test_galleries_refuse_ragged_rows() -> None:
+    with pytest.raises(InputError, match="2, one for each column"):
+        Gallery("g", "c", ("a", "b"), ((Cell(torch.zeros(1, 2, 2)),),))
+
+
+def test_mean_has_students_interval() -> None:
+    number = mean(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert number.value == 2.5
+    assert number.high - 2.5 == pytest.approx(3.182446 * (5 / 3) ** 0.5 / 2, rel=1e-5)
+
+
+def test_the_first_of_each_class_is_chosen_by_position() -> None:
+    labels = torch.tensor([2, 0, 0, 1, 2, 1])
+    among = torch.tensor([True, False, True, True, True, True])
+    assert first_of_each(labels, among, 5).tolist() == [2, 3, 0]
+    assert first_of_each(labels, among, 2).tolist() == [2, 3]
+
+
+def test_says_names_the_class_with_its_confidence() -> None:
+    z = torch.tensor([[0.0, 10.0], [5.0, 5.0 - 1.0986123]])
+    got = says(lambda x: z, torch.zeros(2, 1, 1, 1), ("T-shirt/top", "garbage truck"))
+    assert [guess.text for guess in got] == ["garbage truck 100%", "T-shirt/top 75%"]
+    assert [guess.label for guess in got] == [1, 0]
+
+
+def test_provenance_says_where_a_number_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = provenance("cmd", {"a": 1}, seed=3, seconds=1.23456, data={"d": "x"})
+    assert origin.seconds == 1.235
+    assert set(origin.versions) == {"robustlens", "python", "torch"}
+    assert origin.threads == torch.get_num_threads()
+    assert origin.as_dict()["config"] == {"a": 1}
+    assert hardware(torch.device("cpu")).endswith("threads")
+    assert len(commit()) >= 4
+
+    def absent(*_: object, **__: object) -> None:
+        raise OSError
+
+    commit.cache_clear()
+    monkeypatch.setattr("subprocess.run", absent)
+    assert commit() == "none"
+    commit.cache_clear()
+
+
+def test_measured_gradients_agree_with_the_parts(trained) -> None:
+    data = Dataset((trained.x * 255).round().to(torch.uint8), trained.y, tuple("0123456789"), "p")
+    means = torch.rand(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    angle, share = alignment._measure(trained.model, data, means)
+    assert angle.shape == share.shape == (len(data),)
+    assert float(angle.abs().max()) <= 1
+    assert 0 <= float(share.min()) <= float(share.max()) <= 1
