@@ -95,7 +95,7 @@ def match(layer: Representation, target: Tensor) -> Objective:
     Source: Engstrom et al. 2019, section 3 (inversion).
     """
     wanted = target.flatten(1)
-    length = torch.linalg.vector_norm(wanted, dim=1)
+    length: Values = torch.linalg.vector_norm(wanted, dim=1)
 
     def objective(x: Points) -> Values:
         gap: Tensor = torch.linalg.vector_norm(layer(x).flatten(1) - wanted, dim=1)

@@ -89,32 +89,28 @@ def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
                 "a checkpoint of robustlens, or the model itself",
                 "pass the model to fill",
             )
-        into = _architecture(path, card["architecture"]).build()
+        into = _built(path, card["architecture"])
     _check_fit(path, tensors, into)
     into.load_state_dict(tensors)
     return Checkpoint(into.eval(), card)
 
 
-def _architecture(path: Path, fields: Any) -> Architecture:
+def _built(path: Path, fields: Any) -> nn.Module:
+    """Build our own net, with channels last in memory: the order that convolutions like."""
     try:
-        return Architecture(**fields)
+        net = Architecture(**fields).build()
     except TypeError as error:
         raise InputError(
             f"{path} describes its net as {fields!r}",
             "the fields of nets.Architecture",
             "load it with the version that wrote it, or pass the model to fill",
         ) from error
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def exists(path: Path) -> bool:
     """Say whether `path` was saved, whole or in shards."""
     return path.is_file() or _index(path).is_file()
-
-
-def _built(architecture: Mapping[str, Any]) -> nn.Module:
-    """Build our own net with channels last in memory, the order that convolutions like."""
-    net = Architecture(**architecture).build()
-    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
