@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from robustlens.attacks import bind, pgd, pgd_kl
 from robustlens.balls import L2
 from robustlens.errors import InputError
-from robustlens.losses import adversarial, gaussian_noise, standard, trades
+from robustlens.losses import adversarial, describe, gaussian_noise, standard, trades
 from robustlens.streams import normal, stream
 
 Y = torch.tensor([0, 2, 1, 0])
@@ -146,6 +146,16 @@ def test_attacks_raise_the_loss_they_are_trained_on(net: Net, x: Tensor) -> None
     net.eval()
     assert LOSSES["adversarial"](net, x, Y, stream(0)) > standard(net, x, Y, stream(0))
     assert LOSSES["trades"](net, x, Y, stream(0)) > standard(net, x, Y, stream(0))
+
+
+def test_losses_say_what_they_are() -> None:
+    attack = bind(pgd, L2(0.5), steps=3)
+    words = [describe(f) for f in (standard, adversarial(attack), trades(attack), LOSSES["noise"])]
+    assert len(set(words)) == 4
+    assert words[0] == "standard"
+    assert "pgd l2 eps 0.5, steps 3, restarts 1" in words[1]
+    assert words[3] == "gaussian noise (sigma 0.25)"
+    assert describe(trades(attack, 1.0)) != describe(trades(attack, 6.0))
 
 
 @pytest.mark.parametrize("value", [-0.1, math.nan])
