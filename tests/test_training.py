@@ -17,9 +17,9 @@ from robustlens.data import Augmentation, Dataset, load
 from robustlens.errors import InputError, TrainingDiverged, UnknownName
 from robustlens.losses import adversarial, standard
 from robustlens.nets import SmallCNN
-from robustlens.schedules import SCHEDULES, one_cycle, piecewise
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, Trained, train
+from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
 
 CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
 

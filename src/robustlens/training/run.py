@@ -1,17 +1,10 @@
-"""Training: one loop for every loss, resumable at every epoch, honest about selection.
-
-    done = train(model, data, adversarial(bind(pgd, L2(1.5), steps=7)), TrainConfig(epochs=20),
-                 seed=0, validation_attack=bind(pgd, L2(1.5), steps=10), folder=Path("runs/mine"))
-    done.model          # the averaged weights of the epoch that did best on validation images
-
-A validation split is cut from the training set; the test set is never looked at here.
-"""
+"""A training in progress: what an epoch does, and how its state is saved and taken up again."""
 
 import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,61 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from robustlens.data import Augmentation, Dataset, batches
-from robustlens.errors import InputError, TrainingDiverged, UnknownName
+from robustlens.data import Dataset, batches
+from robustlens.errors import InputError, TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json, write_text
 from robustlens.losses import describe
-from robustlens.modes import half_precision
 from robustlens.nets.checkpoints import read_tensors, write_tensors
-from robustlens.progress import Advance, bar
-from robustlens.schedules import SCHEDULES
+from robustlens.progress import Advance
 from robustlens.streams import stream
+from robustlens.training.config import PRECISIONS, TrainConfig
+from robustlens.training.schedules import SCHEDULES
 from robustlens.types import Attack, Loss
 
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
 LARGEST_LOSS = 1e4
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How to train, apart from the model, the data and the loss."""
-
-    epochs: int = 20  # passes over the training images
-    batch_size: int = 128
-    lr: float = 0.1  # the peak of the schedule
-    schedule: str = "one-cycle"  # one-cycle, piecewise or cosine
-    momentum: float = 0.9  # Nesterov
-    weight_decay: float = 5e-4
-    average: float = 0.995  # decay of the weight average; 0 for none
-    validation: float = 0.05  # share of the training set that selects the epoch
-    precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
-    augment: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise UnknownName("schedule", self.schedule, SCHEDULES)
-        if self.precision not in PRECISIONS:
-            raise UnknownName("precision", self.precision, PRECISIONS)
-        for name, good, expected in (
-            ("epochs", self.epochs >= 1, "at least 1"),
-            ("batch_size", self.batch_size >= 2, "at least 2"),
-            ("lr", self.lr > 0, "a number > 0 such as 0.1"),
-            ("momentum", 0 < self.momentum < 1, "between 0 and 1"),
-            ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
-            ("average", 0 <= self.average < 1, "between 0 (none) and 1"),
-            ("validation", 0 < self.validation < 1, "between 0 and 1"),
-        ):
-            if not good:
-                raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
-
-
-PRECISIONS: dict[str, Callable[[torch.device], torch.dtype]] = {
-    "auto": half_precision,
-    "float32": lambda device: torch.float32,
-    "bfloat16": lambda device: torch.bfloat16,
-}
-"""Number formats of the forward pass; "auto" is bfloat16 where the device has it."""
+STATE = "state.safetensors"
 
 
 class Epoch(NamedTuple):
@@ -92,61 +45,8 @@ class Epoch(NamedTuple):
         return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
 
 
-class Trained(NamedTuple):
-    """The selected model, in evaluation mode, and what happened."""
-
-    model: nn.Module
-    history: tuple[Epoch, ...]
-    best: Epoch
-
-
-def train(
-    model: nn.Module,
-    data: Dataset,
-    loss: Loss,
-    config: TrainConfig,
-    *,
-    seed: int,
-    validation_attack: Attack | None = None,
-    folder: Path | None = None,
-) -> Trained:
-    """Train `model` by SGD with Nesterov momentum; return the epoch that validates best.
-
-    What is evaluated and returned is the exponential moving average of the weights (and of batch
-    norm's statistics). Selection is by accuracy under `validation_attack` if there is one, on a
-    class-stratified split cut from `data`: robust overfitting makes the last epoch a bad choice
-    (Rice, Wong, Kolter 2020). Training runs where the model's parameters are.
-
-    With a `folder`, the state is saved there after each epoch (`state.safetensors`) and a line
-    goes to `log.jsonl`; the same call continues after a kill and ends, on a CPU with the same
-    number of threads, with the same weights to the bit.
-
-    Args:
-        model: trained in place; holds the selected weights afterwards.
-        data: training images; the validation split is taken from them.
-        loss: see `losses`.
-        config: see `TrainConfig`.
-        seed: names every draw: the split, the order, the augmentation, the attacks.
-        validation_attack: measured on the validation split after each epoch.
-        folder: where the state and the log live.
-
-    Raises:
-        TrainingDiverged: the loss is not finite, or above 10^4.
-        InputError: bad data, or a folder with the state of another run.
-    """
-    run = _Run.begin(model, data, loss, config, seed, validation_attack, folder)
-    total = config.epochs * run.steps
-    with bar("training", total) as advance:
-        advance(len(run.history) * run.steps)
-        while len(run.history) < config.epochs:
-            run.epoch(advance)
-    run.model.load_state_dict(run.best_weights)
-    best = max(run.history, key=lambda epoch: epoch.score)
-    return Trained(run.model.eval(), tuple(run.history), best)
-
-
 @dataclass
-class _Run:
+class Run:
     """A training in progress: everything an epoch changes."""
 
     model: nn.Module
@@ -173,7 +73,8 @@ class _Run:
         seed: int,
         attack: Attack | None,
         folder: Path | None,
-    ) -> "_Run":
+    ) -> "Run":
+        """Return a run before its first epoch, or where the state in `folder` left it."""
         device = next(model.parameters()).device
         split = data.to(device).split(config.validation, seed)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -208,8 +109,8 @@ class _Run:
             [],
             {},
         )
-        if folder is not None and (folder / "state.safetensors").exists():
-            run.resume(folder / "state.safetensors")
+        if folder is not None and (folder / STATE).exists():
+            run.resume(folder / STATE)
         return run
 
     @property
@@ -268,7 +169,7 @@ class _Run:
         if self.folder is None:
             return
         card = {"identity": self.identity, "history": [e._asdict() for e in self.history]}
-        write_tensors(self.folder / "state.safetensors", self.tensors(), card)
+        write_tensors(self.folder / STATE, self.tensors(), card)
         lines = "".join(json.dumps(e._asdict()) + "\n" for e in self.history)
         write_text(self.folder / "log.jsonl", lines)
 

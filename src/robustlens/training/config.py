@@ -1,0 +1,51 @@
+"""How to train: the settings, checked as soon as they are written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from robustlens.data import Augmentation
+from robustlens.errors import InputError, UnknownName
+from robustlens.modes import half_precision
+from robustlens.training.schedules import SCHEDULES
+
+PRECISIONS: dict[str, Callable[[torch.device], torch.dtype]] = {
+    "auto": half_precision,
+    "float32": lambda device: torch.float32,
+    "bfloat16": lambda device: torch.bfloat16,
+}
+"""Number formats of the forward pass; "auto" is bfloat16 where the device has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train, apart from the model, the data and the loss."""
+
+    epochs: int = 20  # passes over the training images
+    batch_size: int = 128
+    lr: float = 0.1  # the peak of the schedule
+    schedule: str = "one-cycle"  # one-cycle, piecewise or cosine
+    momentum: float = 0.9  # Nesterov
+    weight_decay: float = 5e-4
+    average: float = 0.995  # decay of the weight average; 0 for none
+    validation: float = 0.05  # share of the training set that selects the epoch
+    precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
+    augment: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UnknownName("schedule", self.schedule, SCHEDULES)
+        if self.precision not in PRECISIONS:
+            raise UnknownName("precision", self.precision, PRECISIONS)
+        for name, good, expected in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 2, "at least 2"),
+            ("lr", self.lr > 0, "a number > 0 such as 0.1"),
+            ("momentum", 0 < self.momentum < 1, "between 0 and 1"),
+            ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
+            ("average", 0 <= self.average < 1, "between 0 (none) and 1"),
+            ("validation", 0 < self.validation < 1, "between 0 and 1"),
+        ):
+            if not good:
+                raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
