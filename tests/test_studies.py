@@ -106,7 +106,7 @@ def test_the_rule_of_perception_alignment(
     robust: tuple, verdict: Verdict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     jitter = torch.linspace(-0.01, 0.01, 50)
-    measured = iter([(jitter + a, jitter + h) for a, h in ((0.1, 0.6), robust, (0.0, 0.8))])
+    measured = iter([(jitter + a, jitter + h) for a, h in (robust, (0.1, 0.6), (0.0, 0.8))])
     monkeypatch.setattr(alignment, "_measure", lambda *_: next(measured))
     study = STUDIES["perception-alignment"]
     assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict

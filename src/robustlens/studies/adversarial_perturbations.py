@@ -47,8 +47,8 @@ def study(config: Config, bench: Bench) -> Findings:
     where = f"{config.norm} {config.eps}"
     attacked = f"PGD-{config.steps} accuracy at {where}"
     numbers = {
-        "clean accuracy": Number.of(curve.rates[0], "95.25 %", SOURCE),
         attacked: Number.of(curve.rates[-1], "8.66 % at l2 0.25, 0.28 % at l2 0.5", SOURCE),
+        "clean accuracy": Number.of(curve.rates[0], "95.25 %", SOURCE),
         f"accuracy under random noise at {where} (control)": Number.of(noise),
         "share of images that fall within half that radius": Number.of(_fallen(curve, eps / 2)),
     }
@@ -127,7 +127,7 @@ def _curves(curve: Curve, noise: float, eps: float) -> Curves:
     )
 
 
-SOURCE = "CIFAR-10, ResNet-50: Engstrom et al. 2019, table of the robustness package"
+SOURCE = "CIFAR-10, ResNet-50 (Engstrom et al. 2019)"
 STUDY = Study(
     id="adversarial-perturbations",
     title="A change nobody sees",

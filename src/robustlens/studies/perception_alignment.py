@@ -53,8 +53,8 @@ def study(config: Config, bench: Bench) -> Findings:
     data = data.take(config.images) if config.images else data
     means = class_means(config.standard.dataset())
     nets = {
-        "standard": fit(config.standard, bench.folder, bench.device).model,
         "robust": fit(config.robust, bench.folder, bench.device).model,
+        "standard": fit(config.standard, bench.folder, bench.device).model,
         "untrained": _untrained(config.robust, data, bench.device),
     }
     measured = {name: _measure(net, data, means) for name, net in nets.items()}
@@ -62,8 +62,8 @@ def study(config: Config, bench: Bench) -> Findings:
     for name, (angle, high) in measured.items():
         control = " (control)" if name == "untrained" else ""
         numbers[f"{name} net, cosine to the other class{control}"] = mean(angle)
-        numbers[f"{name} net, high-frequency energy{control}"] = mean(high)
-    s_angle, s_high, r_angle, r_high, *_ = numbers.values()
+        numbers[f"{name} net, high-frequency share of energy{control}"] = mean(high)
+    r_angle, r_high, s_angle, s_high, *_ = numbers.values()
     good = above(r_angle, s_angle) and above(s_high, r_high)
     return Findings(
         Verdict.REPRODUCED if good else Verdict.NOT_REPRODUCED,
