@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl, pgd_targeted, random_search
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
-from robustlens.objectives import dlr, kl_from, margin, misclassify
+from robustlens.nets import features
+from robustlens.objectives import activation, dlr, kl_from, margin, misclassify
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest
 from robustlens.streams import stream
 
@@ -347,3 +348,16 @@ def test_bind_refuses_what_is_no_setting(setting: str) -> None:
         return
     with pytest.raises(InputError, match=f"pgd with {setting}; expected settings among {kinds}"):
         bind(method, ball, **settings)
+
+
+def test_an_objective_may_look_elsewhere_than_at_the_logits(trained, generator) -> None:
+    x, y = trained.x[:4], trained.y[:4]
+
+    def first_unit(model, labels):
+        return activation(partial(features, trained.model), 0)
+
+    ball = L2(2.0)
+    moved = pgd(trained.model, x, y, ball, steps=20, objective=first_unit, generator=generator)
+    before, after = (first_unit(None, y)(z).detach() for z in (x, moved))
+    assert (after > before).all()
+    assert float(ball.distance(moved, x).max()) <= 2.0 + 1e-5

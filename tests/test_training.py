@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,31 @@ def test_kill_9_changes_nothing(tmp_path: Path) -> None:
     (whole, _), (cut, _) = (read_tensors(path) for path in states)
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_tensorboard_gets_each_epoch_when_it_is_installed(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str, float, int]] = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            self.folder = folder
+
+        def __enter__(self) -> "SummaryWriter":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            seen.append((self.folder, name, value, step))
+
+    fake = types.ModuleType("torch.utils.tensorboard")
+    fake.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: fake)
+    done = run(data, tmp_path, epochs=2)
+    assert {name for _, name, _, _ in seen} == {"loss", "clean_accuracy", "lr", "seconds"}
+    assert [v for _, name, v, _ in seen if name == "loss"] == [e.loss for e in done.history]
+    assert {folder for folder, *_ in seen} == {str(tmp_path)}

@@ -42,5 +42,5 @@ def initialised(seed: int, build: Callable[[], T]) -> T:
     puts the previous state back.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream(seed, "weights").initial_seed())
+        torch.default_generator.manual_seed(stream(seed, "weights").initial_seed())
         return build()

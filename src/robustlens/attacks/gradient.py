@@ -2,33 +2,32 @@
 
     x_adv = pgd(model, x, y, Linf(8 / 255), steps=40, generator=g)
     x_cat = pgd_targeted(model, x, cat, L2(3.0), steps=40, generator=g)
-    attack = bind(pgd, L2(1.5), steps=7)      # an Attack: model, x, y, generator -> images
 
 Every attack returns images of the ball around x and leaves the model as it was. `pgd` returns,
 per image and over all restarts, the worst iterate met: one that the model gets wrong if there is
 any, and of those the one with the largest objective.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from inspect import Parameter, signature
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from robustlens.ascend import ascend
-from robustlens.balls import Ball, per_example, radius
-from robustlens.errors import InputError
+from robustlens.attacks.search import (
+    SHORTEST,
+    MakeObjective,
+    Search,
+    check_images,
+    right,
+    step_length,
+    wrong,
+)
+from robustlens.balls import Ball, radius
 from robustlens.modes import frozen
 from robustlens.objectives import kl_from, misclassify, toward
 from robustlens.rules import Rule, Steepest
 from robustlens.streams import normal
-from robustlens.types import Images, Labels, Logits, Model, Objective, Values
-
-MakeObjective = Callable[[Model, Labels], Objective]
-SHORTEST = 1e-12
-"""The step size of an attack on a ball of radius 0: positive, and put back by the projection."""
+from robustlens.types import Images, Labels, Model
 
 
 def fgsm(
@@ -85,8 +84,8 @@ def pgd(
     Raises:
         InputError: bad images, labels, steps, restarts, or both a step size and a rule.
     """
-    search = _Search(ball, steps, step_size, restarts, rule, start)
-    return search(model, x, y, objective, _wrong, generator)
+    search = Search(ball, steps, step_size, restarts, rule, start)
+    return search(model, x, y, objective, wrong, generator)
 
 
 def pgd_targeted(
@@ -106,8 +105,8 @@ def pgd_targeted(
 
     Maximises `toward(model, target)`; arguments and errors are those of `pgd`.
     """
-    search = _Search(ball, steps, step_size, restarts, rule, start)
-    return search(model, x, target, toward, _right, generator)
+    search = Search(ball, steps, step_size, restarts, rule, start)
+    return search(model, x, target, toward, right, generator)
 
 
 def pgd_kl(
@@ -147,158 +146,3 @@ def random_search(
     `pgd`.
     """
     return pgd(model, x, y, ball, steps=0, step_size=1.0, restarts=tries, generator=generator)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """An attack with its ball and settings filled in; printed, it says what it is."""
-
-    method: Callable[..., Tensor]
-    ball: Ball
-    settings: Mapping[str, Any]
-
-    def __call__(self, model: Model, x: Images, y: Labels, generator: torch.Generator) -> Images:
-        """Return the attacked images."""
-        return self.method(model, x, y, self.ball, generator=generator, **self.settings)
-
-    def __str__(self) -> str:
-        defaults = {name: p.default for name, p in signature(self.method).parameters.items()}
-        shown: dict[str, Any] = {
-            name: defaults[name] for name in ("steps", "restarts", "tries") if name in defaults
-        }
-        shown.update(self.settings)
-        words = [f"{name} {getattr(v, '__name__', v)}" for name, v in shown.items()]
-        return ", ".join([f"{self.method.__name__} {self.ball}", *words])
-
-
-def bind(method: Callable[..., Tensor], ball: Ball, **settings: Any) -> Bound:
-    """Return an `Attack` from an attack function, a ball and keyword settings.
-
-    Raises:
-        InputError: a setting that the attack does not have.
-    """
-    parameters = signature(method).parameters.values()
-    known = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY} - {"generator"}
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise InputError(
-            f"{method.__name__} with {', '.join(unknown)}",
-            f"settings among {', '.join(sorted(known))}",
-        )
-    return Bound(method, ball, settings)
-
-
-def step_length(ball: Ball, steps: int) -> float:
-    """Return 2.5 * eps / steps, which can cross the ball and come back (Madry et al. 2018)."""
-    return max(2.5 * radius(ball) / max(steps, 1), SHORTEST)
-
-
-def check_images(x: Images, y: Labels) -> None:
-    """Raise `InputError` unless x are floating-point images in [0, 1] with one int64 label each.
-
-    One look at the smallest and largest pixel: one wait for the device a call, not one a step.
-    """
-    if not x.is_floating_point() or x.dim() != 4:
-        raise InputError(
-            f"x of {x.dtype} and shape {tuple(x.shape)}",
-            "floating-point images (b, c, h, w) in [0, 1]",
-            "divide uint8 images by 255",
-        )
-    if y.shape != x.shape[:1] or y.dtype != torch.int64:
-        raise InputError(
-            f"labels of {y.dtype} and shape {tuple(y.shape)}", f"int64 of shape ({len(x)},)"
-        )
-    if len(x):
-        low, high = (float(v) for v in x.aminmax())
-        if not (low >= -1e-5 and high <= 1 + 1e-5):
-            raise InputError(
-                f"pixels from {low:g} to {high:g}",
-                "finite pixels in [0, 1]",
-                "divide by 255, or move the normalisation into the model (nets.normalised)",
-            )
-
-
-@dataclass(frozen=True)
-class _Search:
-    """The restarts of one projected gradient attack."""
-
-    ball: Ball
-    steps: int
-    step_size: float | None
-    restarts: int
-    rule: Rule[Any] | None
-    start: Images | None
-
-    def __call__(
-        self,
-        model: Model,
-        x: Images,
-        y: Labels,
-        objective: MakeObjective,
-        success: Callable[[Logits, Labels], Tensor],
-        generator: torch.Generator,
-    ) -> Images:
-        check_images(x, y)
-        if self.restarts < 1:
-            raise InputError(f"restarts is {self.restarts}", "at least 1", "change restarts")
-        if self.rule is not None and self.step_size is not None:
-            raise InputError("both rule and step_size", "one of them", "drop step_size")
-        size = self.step_size
-        rule = self.rule or Steepest(step_length(self.ball, self.steps) if size is None else size)
-        worst = _Worst(x)
-        with frozen(model):
-            watched = worst.watch(model, y, objective, success)
-            for restart in range(self.restarts):
-                given = self.start if restart == 0 else None
-                start = self.ball.sample(x, generator) if given is None else given
-                ascend(watched, x, self.ball, rule, steps=self.steps, start=start)
-        return worst.images
-
-
-class _Worst:
-    """The worst image met so far, for each example: success first, then the objective."""
-
-    def __init__(self, x: Images) -> None:
-        self.images = x.detach()
-        self.value = x.new_full(x.shape[:1], -torch.inf)
-        self.done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
-
-    def watch(
-        self,
-        model: Model,
-        y: Labels,
-        objective: MakeObjective,
-        success: Callable[[Logits, Labels], Tensor],
-    ) -> Objective:
-        """Return the objective, looking over its shoulder at the logits it computes."""
-        seen: list[Logits] = []
-
-        def remembering(x: Images) -> Logits:
-            z = model(x)
-            seen.append(z.detach())
-            return z
-
-        inner = objective(remembering, y)
-
-        def watched(x: Images) -> Values:
-            seen.clear()
-            value = inner(x)
-            self.keep(x.detach(), value.detach(), success(seen[-1], y))
-            return value
-
-        return watched
-
-    def keep(self, x: Images, value: Values, done: Tensor) -> None:
-        """Take over the points that are worse than those kept, without waiting for the device."""
-        wins = (done & ~self.done) | ((done == self.done) & (value > self.value))
-        self.images = torch.where(per_example(wins, x), x, self.images)
-        self.value = torch.where(wins, value, self.value)
-        self.done = self.done | done
-
-
-def _wrong(z: Logits, y: Labels) -> Tensor:
-    return z.argmax(dim=1) != y
-
-
-def _right(z: Logits, y: Labels) -> Tensor:
-    return z.argmax(dim=1) == y

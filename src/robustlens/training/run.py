@@ -1,6 +1,5 @@
 """A training in progress: what an epoch does, and how its state is saved and taken up again."""
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -15,13 +14,14 @@ from torch.optim.swa_utils import AveragedModel
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError, TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
-from robustlens.files import digest_json, write_text
+from robustlens.files import digest_json
 from robustlens.losses import describe
 from robustlens.nets.checkpoints import read_tensors, write_tensors
 from robustlens.progress import Advance
 from robustlens.streams import stream
 from robustlens.training.config import PRECISIONS, TrainConfig
 from robustlens.training.schedules import SCHEDULES
+from robustlens.training.track import log
 from robustlens.types import Attack, Loss
 
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
@@ -168,10 +168,10 @@ class Run:
         self.history.append(epoch)
         if self.folder is None:
             return
-        card = {"identity": self.identity, "history": [e._asdict() for e in self.history]}
+        history = [e._asdict() for e in self.history]
+        card = {"identity": self.identity, "history": history}
         write_tensors(self.folder / STATE, self.tensors(), card)
-        lines = "".join(json.dumps(e._asdict()) + "\n" for e in self.history)
-        write_text(self.folder / "log.jsonl", lines)
+        log(self.folder, history)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors of the state under one dictionary of names."""
