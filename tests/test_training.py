@@ -259,7 +259,7 @@ def test_tensorboard_gets_each_epoch_when_it_is_installed(
     fake = types.ModuleType("torch.utils.tensorboard")
     fake.SummaryWriter = SummaryWriter
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: fake)
+    monkeypatch.setattr("robustlens.training.track.find_spec", lambda name: fake)
     done = run(data, tmp_path, epochs=2)
     assert {name for _, name, _, _ in seen} == {"loss", "clean_accuracy", "lr", "seconds"}
     assert [v for _, name, v, _ in seen if name == "loss"] == [e.loss for e in done.history]

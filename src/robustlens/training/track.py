@@ -3,9 +3,9 @@
 pip install 'robustlens[track]' && tensorboard --logdir runs/models
 """
 
-import importlib.util
 import json
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ def log(folder: Path, history: Sequence[dict[str, Any]]) -> None:
     TensorBoard's event files go to the same folder, if its package (the extra `track`) is there.
     """
     write_text(folder / LOG, "".join(json.dumps(epoch) + "\n" for epoch in history))
-    if importlib.util.find_spec("tensorboard") is not None:
+    if find_spec("tensorboard") is not None:
         _tensorboard(folder, history[-1])
 
 
