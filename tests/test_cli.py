@@ -119,7 +119,7 @@ def test_train_evaluate_models(
     words = ["evaluate", "--weights", weights, "--data", "fashion", "--images", 30, "--steps", 2]
     got = answer(capsys, *words, "--eps", "8/255", "--norm", "linf", "--records", records)
     assert set(got["numbers"]) == {
-        "clean accuracy", "accuracy under pgd linf eps 0.0313725, steps 2, restarts 1",
+        "clean accuracy", "accuracy under pgd linf eps 8/255, steps 2, restarts 1",
     }  # fmt: skip
     assert len(records.read_text().splitlines()) == 30
     assert main([str(word) for word in words]) == 0
@@ -151,6 +151,9 @@ def test_evaluate_a_model_that_someone_brings(
     assert "gives a int" in refusal(capsys, *words, "their_pkg:nothing")
     assert "no_such_pkg" in refusal(capsys, *words, "no_such_pkg:build")
     assert "module:function" in refusal(capsys, *words, "their_pkg:absent")
+    np.savez(tmp_path / "rgb.npz", x=np.zeros((20, 9, 9, 3), np.uint8), y=np.arange(20) % 2)
+    misfit = refusal(capsys, "evaluate", "--data", "rgb.npz", "--model", "their_pkg:build")
+    assert "the model fails on images of shape (3, 9, 9)" in misfit
     assert "neither --weights nor --model" in refusal(capsys, "evaluate", "--data", "fashion")
 
 

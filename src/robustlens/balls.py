@@ -72,7 +72,7 @@ class Linf:
         _checked(self.eps)
 
     def __str__(self) -> str:
-        return f"linf eps {self.eps:g}"
+        return f"linf eps {written(self.eps)}"
 
     def project(self, x: Points, center: Points) -> Points:
         """Clip to the cube and to the box: the exact Euclidean projection."""
@@ -103,7 +103,7 @@ class L2:
         _checked(self.eps)
 
     def __str__(self) -> str:
-        return f"l2 eps {self.eps:g}"
+        return f"l2 eps {written(self.eps)}"
 
     def project(self, x: Points, center: Points) -> Points:
         """Shorten the difference to `eps` where it is longer, then clip to the box.
@@ -147,7 +147,7 @@ class L1:
         _checked(self.eps)
 
     def __str__(self) -> str:
-        return f"l1 eps {self.eps:g}"
+        return f"l1 eps {written(self.eps)}"
 
     def project(self, x: Points, center: Points) -> Points:
         """Return the exact Euclidean projection on the intersection of ball and box.
@@ -299,6 +299,13 @@ def ball(norm: str, eps: float | str) -> Linf | L2 | L1:
     if norm not in BALLS:
         raise UnknownName("norm", norm, BALLS)
     return BALLS[norm](parse_eps(eps))
+
+
+def written(eps: float) -> str:
+    """Return a radius as people write it: 0.5, 1.5 or 8/255; `parse_eps` reads it back."""
+    short, levels = f"{eps:g}", eps * 255
+    whole = len(short) > 5 and abs(levels - round(levels)) < 1e-6 * levels
+    return f"{round(levels)}/255" if whole else short
 
 
 def parse_eps(text: float | str) -> float:

@@ -10,7 +10,19 @@ from scipy.optimize import linprog, minimize
 from scipy.stats import kstest
 from torch import Tensor
 
-from robustlens.balls import L1, L2, Ball, Box, Linf, Masked, ball, parse_eps, per_example, radius
+from robustlens.balls import (
+    L1,
+    L2,
+    Ball,
+    Box,
+    Linf,
+    Masked,
+    ball,
+    parse_eps,
+    per_example,
+    radius,
+    written,
+)
 from robustlens.errors import InputError, UnknownName
 
 NORMS = [Linf, L2, L1]
@@ -229,7 +241,7 @@ def test_values_broadcast_per_example() -> None:
 def test_balls_say_what_they_are() -> None:
     mask = torch.tensor([True, False])
     assert [str(b) for b in (Linf(8 / 255), L2(0.5), L1(12.0), Box(), Masked(L2(1.0), mask))] == [
-        "linf eps 0.0313725", "l2 eps 0.5", "l1 eps 12", "box", "l2 eps 1 on 1 masked pixels",
+        "linf eps 8/255", "l2 eps 0.5", "l1 eps 12", "box", "l2 eps 1 on 1 masked pixels",
     ]  # fmt: skip
     assert all(
         isinstance(b, Ball) for b in (Linf(1.0), L2(1.0), L1(1.0), Box(), Masked(L2(1.0), mask))
@@ -267,3 +279,9 @@ def test_bad_radii_are_refused(kind: type, eps: float) -> None:
 def test_masks_must_be_boolean() -> None:
     with pytest.raises(InputError, match=r"mask of torch\.uint8"):
         Masked(L2(1.0), torch.ones(2, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("text", ["8/255", "0.5", "1.5", "0", "1/255", "0.03", "12", "0.12345"])
+def test_a_radius_is_written_as_it_was_typed(text: str) -> None:
+    assert written(parse_eps(text)) == text
+    assert str(L2(parse_eps(text))) == f"l2 eps {text}"

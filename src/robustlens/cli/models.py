@@ -8,15 +8,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import tyro
 from torch import nn
 
 from robustlens.balls import ball
 from robustlens.cli.command import Answer, Build, Command, device
+from robustlens.data import Dataset, batches
 from robustlens.data import load as load_data
 from robustlens.errors import InputError
 from robustlens.evaluation import Evaluation, accuracy, on_device_of, pgd_accuracy
-from robustlens.nets import load
+from robustlens.modes import frozen
+from robustlens.nets import load, logits
 from robustlens.nets.checkpoints import read
 from robustlens.provenance import clock, command_line, provenance
 from robustlens.recipes import Recipe, fit
@@ -82,6 +85,7 @@ class Evaluate(Command):
         model = self._model()
         data = on_device_of(model, load_data(self.data, self.split, size=self.size))
         data = data.take(self.images) if self.images else data
+        _probe(model, data)
         with clock() as seconds:
             clean = accuracy(model, data, batch_size=self.batch_size)
             attacked = pgd_accuracy(
@@ -185,6 +189,22 @@ def _imported(path: str) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise InputError(f"--model {path} gives a {type(model).__name__}", "a torch.nn.Module")
     return model
+
+
+def _probe(model: nn.Module, data: Dataset) -> None:
+    """Ask the model about one image, so that a misfit is said before the work and in words."""
+    x, _ = next(batches(data, 1))
+    try:
+        with frozen(model), torch.no_grad():
+            logits(model, x)
+    except InputError:
+        raise
+    except Exception as error:  # it is someone's code: it may raise anything
+        raise InputError(
+            f"the model fails on images of shape {data.shape}: {str(error).splitlines()[0]}",
+            "images like those it was made for",
+            "change --data or --model",
+        ) from error
 
 
 def _table(data: str, results: tuple[Evaluation, ...], seconds: float) -> str:
