@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 Images = Float[Tensor, "b c h w"]
 """Images in [0, 1]."""
+ColourImages = Float[Tensor, "b 3 h w"]
+"""Images in [0, 1] with red, green and blue."""
 Points = Float[Tensor, "b ..."]
 """A batch of points of any shape: images, or rows of a matrix."""
 Pixels = UInt8[Tensor, "n c h w"]

@@ -105,9 +105,10 @@ def _gallery(nets: dict[str, nn.Module], data: Dataset, config: Config) -> Galle
     for net in pair:
         moved = _far(net, x, y, config)
         guesses = says(net, moved, data.classes)
-        tones = ["bad" if g.label != k else "plain" for g, k in zip(guesses, y, strict=True)]
-        cells = zip(moved, (guess.text for guess in guesses), tones, strict=True)
-        columns.append([Cell(*cell) for cell in cells])
+        told = zip(moved, guesses, y.tolist(), strict=True)
+        columns.append(
+            [Cell(image, g.text, "bad" if g.label != k else "plain") for image, g, k in told]
+        )
     walk = f"walked l2 {config.far}"
     return Gallery(
         "gradients",

@@ -15,7 +15,7 @@ from robustlens.data import Dataset, batches
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.objectives import misclassify
-from robustlens.types import Images, Labels, Model, Values
+from robustlens.types import ColourImages, Images, Labels, Model, Values
 
 BLUE, WHITE, RED = (0.13, 0.40, 0.67), (1.0, 1.0, 1.0), (0.70, 0.09, 0.17)
 
@@ -26,7 +26,7 @@ def loss_gradient(model: Model, x: Images, y: Labels) -> Images:
         return value_and_gradient(misclassify(model, y), x)[1]
 
 
-def picture(gradient: Images) -> Images:
+def picture(gradient: Images) -> ColourImages:
     """Return gradients as RGB images (b, 3, h, w), clipped at 3 standard deviations of each.
 
     One channel becomes a map from blue (darker here raises the loss) over white to red (brighter
