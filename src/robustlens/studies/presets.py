@@ -16,7 +16,7 @@ TINY = Recipe(
 TINY_ROBUST = replace(TINY, loss="adversarial")
 
 QUICK = Recipe(
-    width=16,
+    width=24,
     training=TrainConfig(epochs=10, lr=0.1, augment=Augmentation(padding=2, flip=True)),
 )
 QUICK_ROBUST = replace(QUICK, loss="adversarial", steps=5, training=TrainConfig(epochs=12, lr=0.1))
