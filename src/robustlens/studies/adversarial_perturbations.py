@@ -66,7 +66,7 @@ def study(config: Config, bench: Bench) -> Findings:
         Verdict.REPRODUCED if fell and steady else Verdict.NOT_REPRODUCED,
         summary,
         numbers,
-        (_gallery(model, data, config, curve), _curves(curve, noise.value, eps)),
+        (_gallery(model, data, config, curve), _curves(curve, noise.value, config.norm, eps)),
         config.seed,
         {data.name: data.digest},
     )
@@ -97,7 +97,7 @@ def _row(model: Model, data: Dataset, config: Config, at: int, eps: float) -> tu
     moved = pgd(model, x, y, within, steps=config.steps, restarts=5, generator=generator)
     noisy = random_search(model, x, y, within, generator=generator)
     before, after, beside = (says(model, z, data.classes)[0] for z in (x, moved, noisy))
-    times = _magnification(float((moved - x).abs().max()))
+    times = _magnification(float((moved - x).abs().quantile(0.98)))
     delta = (0.5 + times * (moved - x)).clamp(0, 1)
     return (
         Cell(x[0], before.text, "good"),
@@ -107,13 +107,13 @@ def _row(model: Model, data: Dataset, config: Config, at: int, eps: float) -> tu
     )
 
 
-def _magnification(largest: float, steps: Sequence[int] = (1, 2, 5, 10, 20, 50, 100)) -> int:
-    """Return the largest round factor that keeps the change within half the grey range."""
-    fitting = [step for step in steps if step * largest <= 0.5]
+def _magnification(size: float, steps: Sequence[int] = (1, 2, 5, 10, 20, 50, 100)) -> int:
+    """Return the largest round factor that keeps a change of `size` within half the grey range."""
+    fitting = [step for step in steps if step * size <= 0.5]
     return max(fitting, default=1)
 
 
-def _curves(curve: Curve, noise: float, eps: float) -> Curves:
+def _curves(curve: Curve, noise: float, norm: str, eps: float) -> Curves:
     values = [rate.value for rate in curve.rates]
     lows, highs = [r.low for r in curve.rates], [r.high for r in curve.rates]
     clean = curve.rates[0].value
@@ -121,7 +121,7 @@ def _curves(curve: Curve, noise: float, eps: float) -> Curves:
         "accuracy-over-eps",
         "Accuracy of a standard net as the allowed change grows. Noise of the full radius costs "
         "little; a chosen change of a fraction of it costs nearly everything.",
-        "eps",
+        f"eps ({norm})",
         "accuracy",
         (
             Series("chosen change (PGD)", curve.radii, values, lows, highs, "bad"),

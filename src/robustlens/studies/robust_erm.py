@@ -59,7 +59,7 @@ def study(config: Config, bench: Bench) -> Findings:
         f"At the radius of training the robust net keeps {r1.value:.1%}, the standard one "
         f"{s1.value:.1%}; on unchanged images they reach {r0.value:.1%} and {s0.value:.1%}.",
         numbers,
-        (_picture(standard, robust, eps),),
+        (_picture(standard, robust, config.robust.norm, eps),),
         config.seed,
         {data.name: data.digest},
     )
@@ -78,12 +78,12 @@ def _curve(recipe: Recipe, data: Dataset, eps: float, config: Config, bench: Ben
     )
 
 
-def _picture(standard: Curve, robust: Curve, eps: float) -> Curves:
+def _picture(standard: Curve, robust: Curve, norm: str, eps: float) -> Curves:
     return Curves(
         "accuracy-over-eps",
         "Accuracy under attack as the allowed change grows, with 95 % intervals. The dashed line "
         "is the radius that the robust net was trained for.",
-        "eps",
+        f"eps ({norm})",
         f"accuracy ({standard.name.split(' ')[0]})",
         tuple(
             Series(
