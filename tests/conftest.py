@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jaxtyping
@@ -11,6 +12,8 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 torch.set_num_threads(1)  # for nets this small, threads cost more than they bring
+ROOT = Path(__file__).parents[1]
+
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
@@ -78,3 +81,13 @@ def _fit() -> Trained:
 @pytest.fixture(scope="session")
 def trained() -> Any:
     return _fit()
+
+
+@pytest.fixture
+def big(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of large data sets; the test is skipped where there is none."""
+    folder = Path(os.environ.get("ROBUSTLENS_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "cifar10_test.npz").is_file():
+        pytest.skip(f"no large data sets in {folder}; set ROBUSTLENS_DATA")
+    monkeypatch.setenv("ROBUSTLENS_DATA", str(folder))
+    return folder

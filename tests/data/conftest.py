@@ -1,17 +1,14 @@
-"""Small data sets, and the folder of large ones where this machine has it.
+"""Small data sets, and a machine without any.
 
 robustlens is imported inside the fixtures, as in the conftest above.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-
-ROOT = Path(__file__).parents[2]
 
 
 def _make(n: int = 24, classes: int = 3, shape: tuple[int, int, int] = (3, 6, 5)) -> Any:
@@ -40,13 +37,3 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("ROBUSTLENS_DATA", raising=False)
     monkeypatch.setattr("robustlens.data.named.DEBIAN", tmp_path / "debian")
     return tmp_path / "cache" / "robustlens"
-
-
-@pytest.fixture
-def big(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of large data sets; the test is skipped where there is none."""
-    folder = Path(os.environ.get("ROBUSTLENS_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / "cifar10_test.npz").is_file():
-        pytest.skip(f"no large data sets in {folder}; set ROBUSTLENS_DATA")
-    monkeypatch.setenv("ROBUSTLENS_DATA", str(folder))
-    return folder
