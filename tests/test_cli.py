@@ -113,7 +113,7 @@ def test_train_evaluate_models(
     card = answer(capsys, *TRAIN, "--out", tmp_path)
     assert Path(card["weights"]).is_file()
     assert main([*TRAIN, "--out", str(tmp_path)]) == 0
-    assert "next: robustlens evaluate" in capsys.readouterr().out
+    assert "--norm l2 --eps 1.5" in capsys.readouterr().out
 
     records = tmp_path / "records.jsonl"
     words = ["evaluate", "--weights", weights, "--data", "fashion", "--images", 30, "--steps", 2]
@@ -143,12 +143,25 @@ def test_evaluate_a_model_that_someone_brings(
         "def build():\n"
         "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))\n"
         "def nothing():\n    return 3\n"
+        "def raising():\n    raise RuntimeError('no weights here')\n"
+        "class Deaf(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.detach().flatten(1)[:, :10]\n"
+        "class Masked(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.sign().flatten(1)[:, :10]\n"
+        "def three():\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 3))\n"
     )
     monkeypatch.chdir(tmp_path)
     words = ["evaluate", "--data", "fashion", "--images", "20", "--steps", "1", "--model"]
     got = answer(capsys, *words, "their_pkg:build")
     assert got["numbers"]["clean accuracy"]["n"] == 20
     assert "gives a int" in refusal(capsys, *words, "their_pkg:nothing")
+    assert "no weights here" in refusal(capsys, *words, "their_pkg:raising")
+    assert "a differentiable model" in refusal(capsys, *words, "their_pkg:Deaf")
+    assert "3 classes for data with 10" in refusal(capsys, *words, "their_pkg:three")
+    assert main([*words, "their_pkg:Masked"]) == 0
+    assert "gradient at the first image is zero" in capsys.readouterr().err
+    assert "batch size 0" in refusal(capsys, *words, "their_pkg:build", "--batch-size", "0")
     assert "no_such_pkg" in refusal(capsys, *words, "no_such_pkg:build")
     assert "module:function" in refusal(capsys, *words, "their_pkg:absent")
     np.savez(tmp_path / "rgb.npz", x=np.zeros((20, 9, 9, 3), np.uint8), y=np.arange(20) % 2)
@@ -280,7 +293,7 @@ def test_interruption_exits_with_130(
 
     monkeypatch.setattr("robustlens.cli.studies.run", interrupt)
     assert main(["run", "robust-erm", "--preset", "tiny"]) == 130
-    assert "same command continues" in capsys.readouterr().err
+    assert "continues from what is saved" in capsys.readouterr().err
 
 
 def test_no_command_and_wrong_flags_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,8 @@ def test_the_rule_of_robust_erm(
         rates=tuple(rate(clean if i == 0 else low) for i in range(erm.POINTS + 1))
     ) for clean, low in (standard, robust)])  # fmt: skip
     monkeypatch.setattr(erm, "_curve", lambda *_: next(curves))
+    lows = iter([rate(robust[1]), rate(standard[1])])
+    monkeypatch.setattr(erm, "_at_training", lambda *_: next(lows))
     study = STUDIES["robust-erm"]
     assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
 
@@ -125,7 +127,8 @@ def test_the_rule_of_adversarial_perturbations(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     found = curve(0.9, attacked)._replace(smallest=torch.full((40,), torch.inf))
-    noise = type("Noise", (), {"rate": rate(noisy)})
+    noise, worst = (type("Found", (), {"rate": rate(value)}) for value in (noisy, attacked))
+    monkeypatch.setattr(perturbations, "pgd_accuracy", lambda *_, **__: worst)
     monkeypatch.setattr(perturbations, "pgd_curve", lambda *_, **__: found)
     monkeypatch.setattr(perturbations, "attacked_accuracy", lambda *_, **__: noise)
     study = STUDIES["adversarial-perturbations"]

@@ -10,7 +10,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 HEAD = """# The command line
 
 Written by `tools/write_cli_docs.py` from the help of the program; a test fails when it is stale.
-Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted (the same command continues).
+Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted (the same
+command continues from what was saved: a training from its last whole epoch).
 """
 
 

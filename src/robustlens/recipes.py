@@ -34,7 +34,7 @@ class Recipe:
 
     data: str = "fashion"  # a source, a folder or an .npz
     images: int = 0  # the first n of every class alike; 0: all
-    resize: int = 0  # side in pixels for a folder of images of different sizes; 0: as they are
+    size: int = 0  # side in pixels for a folder of images of different sizes; 0: as they are
     net: str = "small"  # small, resnet or wide-resnet
     width: int = 16  # channels of the first layer
     depth: int = 0  # weighted layers; 0: the net's own
@@ -76,7 +76,7 @@ class Recipe:
 
     def dataset(self, split: str = "train") -> Dataset:
         """Return the images of a split, all of them for the test split."""
-        found = load_data(self.data, split, size=self.resize or None)
+        found = load_data(self.data, split, size=self.size or None)
         return found.take(self.images) if self.images and split == "train" else found
 
     def architecture(self, data: Dataset) -> Architecture:

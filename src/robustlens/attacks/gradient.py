@@ -142,7 +142,7 @@ def random_search(
 ) -> Images:
     """Return the worst of `tries` random points of the ball: the control of every attack.
 
-    In high dimension a uniform point of an l2 ball has almost the full length eps. Raises as
-    `pgd`.
+    In high dimension a uniform point of an l2 ball has almost the full length eps, of which the
+    cut with the box takes away a part (a sixth on Fashion-MNIST at l2 1.5). Raises as `pgd`.
     """
     return pgd(model, x, y, ball, steps=0, step_size=1.0, restarts=tries, generator=generator)

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TrainingDiverged as error:
         return _fail(1, f"robustlens: training diverged: {error}")
     except KeyboardInterrupt:
-        return _fail(130, "robustlens: interrupted; the same command continues where it stopped.")
+        return _fail(130, "robustlens: interrupted; the same command continues from what is saved.")
     return 0
 
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import tyro
 from torch import nn
 
+from robustlens.ascend import value_and_gradient
 from robustlens.balls import ball
 from robustlens.cli.command import Answer, Build, Command, device
 from robustlens.data import Dataset, batches
@@ -21,6 +21,8 @@ from robustlens.evaluation import Evaluation, accuracy, on_device_of, pgd_accura
 from robustlens.modes import frozen
 from robustlens.nets import load, logits
 from robustlens.nets.checkpoints import read
+from robustlens.objectives import misclassify
+from robustlens.progress import console
 from robustlens.provenance import clock, command_line, provenance
 from robustlens.recipes import Recipe, fit
 
@@ -48,7 +50,7 @@ class Train(Command):
             f"{weights}\nepoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
             f"images: clean accuracy {best['clean_accuracy']:.1%}"
             + (f", PGD accuracy {attacked:.1%}" if attacked is not None else "")
-            + f"\nnext: robustlens evaluate --weights {weights} --data {self.recipe.data}"
+            + f"\nnext: {_next(self.recipe, weights)}"
         )
         return Answer({"weights": str(weights), **card}, text)
 
@@ -82,6 +84,8 @@ class Evaluate(Command):
     def run(self) -> Answer:
         """Measure it."""
         within = ball(self.norm, self.eps)
+        if self.batch_size < 1:
+            raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
         model = self._model()
         data = on_device_of(model, load_data(self.data, self.split, size=self.size))
         data = data.take(self.images) if self.images else data
@@ -173,38 +177,58 @@ class ModelsShow(Command):
 MODELS: Mapping[str, Build] = {"list": ModelsList, "show": ModelsShow}
 
 
+def _next(recipe: Recipe, weights: Path) -> str:
+    """Return the command that measures a model where it was trained."""
+    words = ["evaluate", "--weights", weights, "--data", recipe.data]
+    words += ["--norm", recipe.norm, "--eps", recipe.eps]
+    return command_line("robustlens", *words, *(["--size", recipe.size] if recipe.size else []))
+
+
 def _imported(path: str) -> nn.Module:
     """Return what `module:function` builds; modules of the working folder are found too."""
     module, _, function = path.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        build = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        model = getattr(importlib.import_module(module), function)()
+    except Exception as error:  # it is someone's code: it may raise anything
         raise InputError(
             f"--model {path}: {error}", "module:function that returns a torch.nn.Module"
         ) from error
     finally:
         sys.path.pop(0)
-    model = build()
     if not isinstance(model, nn.Module):
         raise InputError(f"--model {path} gives a {type(model).__name__}", "a torch.nn.Module")
     return model
 
 
 def _probe(model: nn.Module, data: Dataset) -> None:
-    """Ask the model about one image, so that a misfit is said before the work and in words."""
-    x, _ = next(batches(data, 1))
+    """Try one image forwards and backwards, so that a misfit is said before the work, in words."""
+    x, y = next(batches(data, 1))
     try:
-        with frozen(model), torch.no_grad():
-            logits(model, x)
+        with frozen(model):
+            classes = logits(model, x).shape[1]
+            gradient = value_and_gradient(misclassify(model, y.clamp(max=classes - 1)), x)[1]
     except InputError:
         raise
     except Exception as error:  # it is someone's code: it may raise anything
         raise InputError(
             f"the model fails on images of shape {data.shape}: {str(error).splitlines()[0]}",
-            "images like those it was made for",
+            "a differentiable model, and images like those it was made for",
             "change --data or --model",
         ) from error
+    if classes != len(data.classes):
+        raise InputError(
+            f"a model with {classes} classes for data with {len(data.classes)}",
+            "the same number, in the same order",
+            "change --data or --model",
+        )
+    if not gradient.any():
+        console.print(
+            "robustlens: warning: the gradient at the first image is zero everywhere. PGD follows "
+            "gradients, so its accuracy may say nothing about this model.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _table(data: str, results: tuple[Evaluation, ...], seconds: float) -> str:
