@@ -59,8 +59,11 @@ def test_frozen_nests(mixed: nn.Module) -> None:
 
 
 def test_frozen_lets_plain_functions_pass() -> None:
-    with frozen(lambda x: x):
-        pass
+    def double(x: Tensor) -> Tensor:
+        return 2 * x
+
+    with frozen(double):
+        assert double(torch.ones(1)).item() == 2.0
 
 
 def used(model: nn.Module) -> nn.Module:

@@ -135,9 +135,9 @@ STUDY = Study(
     rule="Reproduced if the mean cosine between the loss gradient and the direction to the other "
     "class is larger for the robust net than for the standard one and for an untrained one, with "
     "95 % intervals that do not meet. The share of high-frequency energy is shown and does not "
-    "decide: the gradient of a robust net can be sharp at the edges of an object. It did decide "
-    "once, before a first run on these images; the rule as it is was confirmed on others: see the "
-    "changelog.",
+    "decide: the gradient of a robust net can be sharp at the edges of an object. In the "
+    "first run on these images it did decide; the rule was changed after it, once, and confirmed "
+    "on other images: see the changelog.",
     published="Pictures only (Tsipras et al. 2018, Figure 2); the numbers are ours, so the claim "
     "is compared in direction.",
     presets={
