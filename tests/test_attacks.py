@@ -8,7 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl, pgd_targeted, random_search
+from robustlens.attacks import (
+    Bound,
+    apgd,
+    bind,
+    fgsm,
+    mi_fgsm,
+    pgd,
+    pgd_kl,
+    pgd_targeted,
+    random_search,
+)
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.nets import features
@@ -33,12 +43,14 @@ def adam_pgd(*args: Any, **settings: Any) -> Tensor:
     return pgd(*args, rule=Adam(0.02), objective=margin, **settings)
 
 
-STEPPED = [pgd, pgd_targeted, pgd_kl, momentum_pgd, auto_pgd, adam_pgd]
+STEPPED = [pgd, pgd_targeted, pgd_kl, mi_fgsm, apgd, momentum_pgd, auto_pgd, adam_pgd]
 METHODS = [*STEPPED, fgsm, random_search]
 
 
 def call(method: Method, model: Any, x: Tensor, y: Tensor, ball: Ball, steps: int = 4) -> Tensor:
-    few = {"steps": steps} if getattr(method, "func", method) in STEPPED else {}
+    inner = getattr(method, "func", method)
+    few: dict[str, Any] = {"steps": steps} if inner in STEPPED else {}
+    few |= {} if inner is pgd_kl else {"failed": "worst"}
     return method(model, x, y, ball, generator=stream(0, "attack"), **few)
 
 
@@ -135,7 +147,7 @@ def test_among_failures_restarts_keep_the_largest_objective(trained: Any) -> Non
     values = []
     for restarts in (1, 2, 4):
         found = pgd(trained.model, x, y, Linf(2 / 255), steps=3, restarts=restarts,
-                    generator=stream(0, "r"))  # fmt: skip
+                    failed="worst", generator=stream(0, "r"))  # fmt: skip
         with torch.no_grad():
             z = trained.model(found)
             values.append((z.argmax(dim=1) != y, misclassify(trained.model, y)(found)))
@@ -197,8 +209,8 @@ def test_accuracy_falls_with_eps_steps_and_restarts(kind: type, trained: Any) ->
 @pytest.mark.parametrize("ball", [Linf(8 / 255), L2(0.7)], ids=str)
 def test_auto_step_is_as_strong_as_the_best_of_five_step_sizes(ball: Any, trained: Any) -> None:
     def run(**settings: Any) -> float:
-        found = pgd(trained.model, trained.x, trained.y, ball, steps=40, generator=stream(0, "r"),
-                    **settings)  # fmt: skip
+        found = pgd(trained.model, trained.x, trained.y, ball, steps=40, failed="worst",
+                    generator=stream(0, "r"), **settings)  # fmt: skip
         with torch.no_grad():
             return misclassify(trained.model, trained.y)(found).mean().item()
 
@@ -221,7 +233,7 @@ def test_kl_attack_moves_predictions_and_ignores_labels(trained: Any) -> None:
                   for labels in (y, (y + 1) % 10))  # fmt: skip
     assert torch.equal(one, other)
     moved = kl_from(trained.model, x)
-    random = random_search(trained.model, x, y, L2(0.5), generator=stream(0))
+    random = random_search(trained.model, x, y, L2(0.5), failed="worst", generator=stream(0))
     with torch.no_grad():
         assert (moved(one) > 3 * moved(random)).all()
 
@@ -340,7 +352,7 @@ def test_bound_attacks_are_attacks(trained: Any) -> None:
 @pytest.mark.parametrize("setting", ["step", "x", "y", "model", "ball", "generator"])
 def test_bind_refuses_what_is_no_setting(setting: str) -> None:
     settings = {setting: 1}
-    kinds = "objective, restarts, rule, start, step_size, steps"
+    kinds = "failed, objective, restarts, rule, start, step_size, steps, twin"
     method, ball = pgd, L2(0.5)
     if setting == "ball":
         with pytest.raises(TypeError, match="ball"):
@@ -357,7 +369,8 @@ def test_an_objective_may_look_elsewhere_than_at_the_logits(trained, generator) 
         return activation(partial(features, trained.model), 0)
 
     ball = L2(2.0)
-    moved = pgd(trained.model, x, y, ball, steps=20, objective=first_unit, generator=generator)
+    moved = pgd(trained.model, x, y, ball, steps=20, objective=first_unit, failed="worst",
+                generator=generator)  # fmt: skip
     before, after = (first_unit(None, y)(z).detach() for z in (x, moved))
     assert (after > before).all()
     assert float(ball.distance(moved, x).max()) <= 2.0 + 1e-5

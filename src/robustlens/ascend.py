@@ -6,13 +6,14 @@
 It owns no randomness, no device and no model, and waits for no device inside the loop.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from robustlens.balls import Ball, per_example
+from robustlens.balls import Ball, per_example, rows_of
 from robustlens.errors import InputError
 from robustlens.rules import Rule
 from robustlens.types import Objective, Points, Values
@@ -21,12 +22,26 @@ S = TypeVar("S")
 
 
 class Ascent(NamedTuple):
-    """Where an ascent ended: the last point, the best point, its value, and every value met."""
+    """Where an ascent ended: the last point, the best point, its value, and every value met.
+
+    For an example that left early, `last` is where it stood and the rest of its trace is NaN.
+    """
 
     last: Points
     best: Points
     value: Values
     trace: Tensor  # (steps + 1, b)
+
+
+class Stay(NamedTuple):
+    """Which examples go on, as int64 places among those still walking, and their objective."""
+
+    rows: Tensor
+    objective: Objective
+
+
+Leave = Callable[[int], Stay | None]
+"""Asked after every step, with the number of steps done: None if all stay."""
 
 
 def ascend(
@@ -37,6 +52,7 @@ def ascend(
     *,
     steps: int,
     start: Points | None = None,
+    leave: Leave | None = None,
 ) -> Ascent:
     """Maximise `objective` over the points of `ball` around `x`, by `rule`, in `steps` steps.
 
@@ -49,30 +65,43 @@ def ascend(
             other, as with batch norm in training mode (see `frozen`).
         x: the centers, (b, ...).
         ball: where points may be.
-        rule: how to step; its state lives as long as this call.
+        rule: how to step; its state lives as long as this call. With `leave` it must be made of
+            tensors with a row an example, of numbers, and of tuples of these.
         steps: the number of gradient steps, >= 0.
         start: the first point, shaped like x; projected before use. Default: x itself.
+        leave: lets examples that are finished go, so that the batch shrinks.
 
     Raises:
         InputError: steps < 0, or the objective does not give one value per example.
     """
     if steps < 0:
         raise InputError(f"steps is {steps}", "a whole number >= 0", "change steps")
-    project = partial(ball.project, center=x.detach())
+    x = x.detach()
+    project = partial(ball.project, center=x)
     point = project((x if start is None else start).detach())
-    best, highest = point, point.new_full(x.shape[:1], -torch.inf)
-    state = rule.init(point, ball, steps)
-    trace = []
-    for _ in range(steps):
-        value, gradient = value_and_gradient(objective, point)
-        best, highest = _better(point, value, best, highest)
-        trace.append(value)
+    walk = _Walk(point, point, point.new_full(x.shape[:1], -torch.inf))
+    state: Any = rule.init(point, ball, steps)
+    record = _Record(walk, steps)
+    for step in range(steps):
+        value, gradient = value_and_gradient(objective, walk.point)
+        walk = record.score(walk, value, step)
         with torch.no_grad():
-            point, state = rule.update(point, gradient, value, state, project, ball)
+            point, state = rule.update(walk.point, gradient, value, state, project, ball)
+        walk = walk._replace(point=point)
+        stay = None if leave is None else leave(step + 1)
+        if stay is not None:
+            rows, objective = stay
+            record.leave(walk, rows)
+            walk, state, x = _rows((walk, state, x), rows, len(x))
+            ball = rows_of(ball, rows)
+            project = partial(ball.project, center=x)
+        if not len(x):
+            return record.found
     with torch.no_grad():
-        value = _one_each(objective(point), point)
-    best, highest = _better(point, value, best, highest)
-    return Ascent(point, best, highest, torch.stack([*trace, value]))
+        value = _one_each(objective(walk.point), walk.point)
+    walk = record.score(walk, value, steps)
+    record.save(walk)
+    return record.found
 
 
 def value_and_gradient(objective: Objective, x: Points) -> tuple[Values, Points]:
@@ -87,9 +116,52 @@ def value_and_gradient(objective: Objective, x: Points) -> tuple[Values, Points]
     return value.detach(), gradient
 
 
-def _better(point: Points, value: Values, best: Points, highest: Values) -> tuple[Points, Values]:
-    wins = value > highest
-    return torch.where(per_example(wins, point), point, best), torch.where(wins, value, highest)
+class _Walk(NamedTuple):
+    """The examples that are still walking: where they are, their best points and values."""
+
+    point: Points
+    best: Points
+    highest: Values
+
+
+class _Record:
+    """What `ascend` returns, for all examples; `here` are the places of those still walking."""
+
+    def __init__(self, walk: _Walk, steps: int) -> None:
+        trace = walk.highest.new_full((steps + 1, len(walk.highest)), torch.nan)
+        self.found = Ascent(walk.point, walk.best, walk.highest, trace)
+        self.here: Tensor | None = None
+
+    def score(self, walk: _Walk, value: Values, step: int) -> _Walk:
+        """Write down the values at the points, and keep the best of them."""
+        self.found.trace[step, slice(None) if self.here is None else self.here] = value
+        wins = value > walk.highest
+        best = torch.where(per_example(wins, walk.point), walk.point, walk.best)
+        return _Walk(walk.point, best, torch.where(wins, value, walk.highest))
+
+    def save(self, walk: _Walk) -> None:
+        """Write down where everyone is."""
+        last, best, value, trace = self.found
+        if self.here is not None:
+            point = last.index_copy(0, self.here, walk.point)
+            top = best.index_copy(0, self.here, walk.best)
+            walk = _Walk(point, top, value.index_copy(0, self.here, walk.highest))
+        self.found = Ascent(walk.point, walk.best, walk.highest, trace)
+
+    def leave(self, walk: _Walk, rows: Tensor) -> None:
+        """Write down where everyone is, and who goes on."""
+        self.save(walk)
+        self.here = rows if self.here is None else self.here[rows]
+
+
+def _rows(state: Any, rows: Tensor, size: int) -> Any:
+    """Cut the tensors of a state that have a row an example; the rest stays."""
+    if isinstance(state, Tensor):
+        return state[rows] if state.dim() and len(state) == size else state
+    if not isinstance(state, tuple):
+        return state
+    parts = [_rows(part, rows, size) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
 def _one_each(value: Tensor, x: Points) -> Values:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError, UnknownName
-from robustlens.streams import normal, uniform
+from robustlens.streams import Draws
 from robustlens.types import Points, Values
 
 
@@ -85,8 +85,9 @@ class Linf:
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform point of the cube, clipped to the box."""
-        offset = (2 * uniform(center, generator) - 1).mul_(self.eps)
-        return (center + offset).clamp_(0.0, 1.0)
+        drawn = Draws.of(center, generator).uniform(*center.shape[1:])
+        offset = drawn.mul_(2.0).sub_(1.0).mul_(self.eps)
+        return offset.add_(center).clamp_(0.0, 1.0)
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the largest absolute difference."""
@@ -122,9 +123,10 @@ class L2:
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform point of the ball (not of its sphere), clipped to the box."""
-        dimension = center.flatten(1).shape[1]
-        radius = uniform(center.flatten(1)[:, 0], generator) ** (1 / dimension)
-        offset = _unit(normal(center, generator)) * per_example(self.eps * radius, center)
+        draws = Draws.of(center, generator)
+        radius = draws.uniform() ** (1 / center.flatten(1).shape[1])
+        direction = _unit(draws.normal(*center.shape[1:]))
+        offset = direction * per_example(self.eps * radius, center)
         return (center + offset).clamp_(0.0, 1.0)
 
     def distance(self, x: Points, center: Points) -> Values:
@@ -187,9 +189,10 @@ class L1:
         simplex; random signs spread them over the ball.
         """
         flat = center.flatten(1)
-        waits = -torch.log1p(-uniform(torch.cat([flat, flat[:, :1]], dim=1), generator))
+        draws = Draws.of(center, generator)
+        waits = -torch.log1p(-draws.uniform(flat.shape[1] + 1))
         share = waits[:, :-1] / waits.sum(dim=1, keepdim=True)
-        signs = uniform(flat, generator).sub_(0.5).sign_()
+        signs = draws.uniform(flat.shape[1]).sub_(0.5).sign_()
         return (flat + self.eps * share * signs).clamp_(0.0, 1.0).view_as(center)
 
     def distance(self, x: Points, center: Points) -> Values:
@@ -228,7 +231,7 @@ class Box:
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform image, wherever the center is."""
-        return uniform(center, generator)
+        return Draws.of(center, generator).uniform(*center.shape[1:])
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the Euclidean distance."""
@@ -272,6 +275,14 @@ class Masked:
     def distance(self, x: Points, center: Points) -> Values:
         """Return the distance of `ball`."""
         return self.ball.distance(x, center)
+
+
+def rows_of(ball: Ball, rows: Tensor) -> Ball:
+    """Return the ball for some of the images: only a mask of one row an image is cut."""
+    if not isinstance(ball, Masked):
+        return ball
+    own = ball.mask.dim() == 4 and len(ball.mask) > 1
+    return Masked(rows_of(ball.ball, rows), ball.mask[rows] if own else ball.mask)
 
 
 def radius(ball: Ball) -> float:

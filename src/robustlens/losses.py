@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from robustlens.attacks import Bound
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.objectives import kl
@@ -26,13 +27,15 @@ def standard(model: nn.Module, x: Images, y: Labels, generator: torch.Generator)
 def adversarial(attack: Attack) -> Loss:
     """Mean cross-entropy on attacked images: min-max training.
 
+    An attack made by `bind` is asked for the worst point it met, also where it fools nobody.
     The gradient at the inner maximiser is a descent direction of the maximum (Danskin).
     Source: Madry et al. 2018, section 2.1.
     """
+    worst = attack.worst() if isinstance(attack, Bound) else attack
 
     def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
         with frozen(model):
-            attacked = attack(model, x, y, generator)
+            attacked = worst(model, x, y, generator)
         return cross_entropy(model(attacked), y)
 
     return _Named(f"adversarial ({attack})", loss)

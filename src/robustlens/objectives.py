@@ -65,6 +65,24 @@ def dlr(model: Model, y: Labels) -> Objective:
     return objective
 
 
+def dlr_targeted(model: Model, pairs: Tensor) -> Objective:
+    """Targeted difference-of-logits ratio, for `pairs` (b, 2) of a true label and a target.
+
+    (z_target - z_true) / (z_1 - (z_3 + z_4) / 2) with z_1, z_3, z_4 the largest, third and fourth
+    logit; below four classes z_target - z_true. Source: Croce & Hein 2020, equation 7.
+    """
+
+    def objective(x: Points) -> Values:
+        z = model(x)
+        true, target = z.gather(1, pairs).unbind(dim=1)
+        if z.shape[1] < 4:
+            return target - true
+        top = z.topk(4, dim=1).values
+        return (target - true) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+    return objective
+
+
 def kl_from(model: Model, x: Points) -> Objective:
     """KL(p(. | x) || p(. | x')): how far predictions move from those at `x`, which stay fixed.
 

@@ -2,20 +2,25 @@
 
 attack = bind(pgd, L2(1.5), steps=7)
 attack(model, x, y, generator)
+attack.found(model, x, y, generator).done       # which images it breaks
 str(attack)                     # "pgd l2 eps 1.5, steps 7, restarts 1"
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, signature
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from robustlens.attacks.method import Found
 from robustlens.balls import Ball
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Model
+
+SHOWN = ("version", "steps", "queries", "restarts", "tries", "targets")
+HIDDEN = ("failed", "twin")
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,25 @@ class Bound:
         """Return the attacked images."""
         return self.method(model, x, y, self.ball, generator=generator, **self.settings)
 
+    def found(self, model: Model, x: Images, y: Labels, generator: torch.Generator) -> Found:
+        """Return the attacked images, which of them succeed, and after how many steps."""
+        whole: Callable[..., Found] = self.method.found  # type: ignore[attr-defined]
+        return whole(model, x, y, self.ball, generator=generator, **self.settings)
+
+    def worst(self) -> "Bound":
+        """Return the attack that gives the worst point met where it fails, as training wants it."""
+        has = "failed" in signature(self.method).parameters
+        return replace(self, settings={**self.settings, "failed": "worst"}) if has else self
+
+    def on_twin(self, twin: Model | None) -> "Bound":
+        """Return the attack that searches on `twin`, if it can."""
+        has = "twin" in signature(self.method).parameters
+        return replace(self, settings={**self.settings, "twin": twin}) if has else self
+
     def __str__(self) -> str:
         defaults = {name: p.default for name, p in signature(self.method).parameters.items()}
-        shown: dict[str, Any] = {
-            name: defaults[name] for name in ("steps", "restarts", "tries") if name in defaults
-        }
-        shown.update(self.settings)
+        shown: dict[str, Any] = {name: defaults[name] for name in SHOWN if name in defaults}
+        shown.update({k: v for k, v in self.settings.items() if k not in HIDDEN})
         words = [f"{name} {getattr(v, '__name__', v)}" for name, v in shown.items()]
         return ", ".join([f"{self.method.__name__} {self.ball}", *words])
 

@@ -2,34 +2,40 @@
 
     x_adv = pgd(model, x, y, Linf(8 / 255), steps=40, generator=g)
     x_cat = pgd_targeted(model, x, cat, L2(3.0), steps=40, generator=g)
+    found = apgd.found(model, x, y, L2(0.5), objective=dlr, twin=fast(model), generator=g)
 
-Every attack returns images of the ball around x and leaves the model as it was. `pgd` returns,
-per image and over all restarts, the worst iterate met: one that the model gets wrong if there is
-any, and of those the one with the largest objective.
+All return images of the ball around x, and x itself where they fail; `failed="worst"` returns the
+point of the largest objective instead, as training wants it. With a `twin`, a faster stand-in for
+the model, the search runs on the twin and every success is confirmed on the model.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from robustlens.ascend import ascend
-from robustlens.attacks.search import (
-    SHORTEST,
-    MakeObjective,
-    Search,
+from robustlens.attacks.method import (
+    Found,
+    attack,
     check_images,
+    confirmed,
+    nothing_found,
     right,
-    step_length,
     wrong,
 )
-from robustlens.balls import Ball, radius
+from robustlens.attacks.search import SHORTEST, Failed, MakeObjective, Search, step_length
+from robustlens.balls import Ball, radius, rows_of
+from robustlens.errors import InputError
 from robustlens.modes import frozen
-from robustlens.objectives import kl_from, misclassify, toward
-from robustlens.rules import Rule, Steepest
-from robustlens.streams import normal
-from robustlens.types import Images, Labels, Model
+from robustlens.objectives import dlr_targeted, kl_from, misclassify, toward
+from robustlens.rules import AutoStep, Momentum, Rule, Steepest
+from robustlens.streams import Draws
+from robustlens.types import Images, Labels, Logits, Model
 
 
+@attack
 def fgsm(
     model: Model,
     x: Images,
@@ -37,8 +43,9 @@ def fgsm(
     ball: Ball,
     *,
     objective: MakeObjective = misclassify,
+    failed: Failed = "clean",
     generator: torch.Generator | None = None,
-) -> Images:
+) -> Found:
     """Return x after one step of length eps: the fast gradient sign method, in any norm.
 
     Deterministic; `generator` is accepted so that all attacks are called alike.
@@ -47,12 +54,13 @@ def fgsm(
     Raises:
         InputError: images or labels of the wrong kind, or a ball without a radius.
     """
-    check_images(x, y)
-    with frozen(model):
-        rule = Steepest(max(radius(ball), SHORTEST))
-        return ascend(objective(model, y), x, ball, rule, steps=1).last
+    rule = Steepest(max(radius(ball), SHORTEST))
+    moved = ascend(objective(model, y), x, ball, rule, steps=1).last
+    found = confirmed(model, x, y, moved, torch.ones_like(y))
+    return found if failed == "clean" else found._replace(images=moved)
 
 
+@attack
 def pgd(
     model: Model,
     x: Images,
@@ -65,9 +73,11 @@ def pgd(
     objective: MakeObjective = misclassify,
     rule: Rule[Any] | None = None,
     start: Images | None = None,
+    failed: Failed = "clean",
+    twin: Model | None = None,
     generator: torch.Generator,
-) -> Images:
-    """Return the worst images found in the ball by projected gradient ascent.
+) -> Found:
+    """Return images of the ball that the model gets wrong, by projected gradient ascent.
 
     Args:
         model: images in [0, 1] to logits; put in evaluation mode meanwhile if it is a module.
@@ -75,19 +85,25 @@ def pgd(
         ball: the threat model.
         steps: gradient steps of each restart.
         step_size: default 2.5 * eps / steps (Madry et al. 2018, p. 12).
-        restarts: how many random starts; the worst result is kept for each image.
+        restarts: how many random starts, for the images that are not fooled yet.
         objective: what to maximise; `misclassify`, `margin` or `dlr`, say.
-        rule: the step rule, instead of `Steepest(step_size)`; `AutoStep()` makes this Auto-PGD.
+        rule: the step rule, instead of `Steepest(step_size)`.
         start: where the first restart begins (x itself for none at random).
+        failed: what to return where no restart fools the model: the clean image, or the worst
+            point met. With "worst" no image stops early, and of several points that fool the
+            model the one of the largest objective is returned.
+        twin: a faster model to search on, `fast(model)` say.
         generator: the source of the random starts.
 
     Raises:
         InputError: bad images, labels, steps, restarts, or both a step size and a rule.
     """
-    search = Search(ball, steps, step_size, restarts, rule, start)
+    rule = _rule(ball, steps, step_size, rule)
+    search = Search(ball, rule, steps, restarts, start, failed, twin)
     return search(model, x, y, objective, wrong, generator)
 
 
+@attack
 def pgd_targeted(
     model: Model,
     x: Images,
@@ -99,14 +115,103 @@ def pgd_targeted(
     restarts: int = 1,
     rule: Rule[Any] | None = None,
     start: Images | None = None,
+    failed: Failed = "clean",
+    twin: Model | None = None,
     generator: torch.Generator,
-) -> Images:
+) -> Found:
     """Return images of the ball that the model takes for `target`, where the search finds any.
 
     Maximises `toward(model, target)`; arguments and errors are those of `pgd`.
     """
-    search = Search(ball, steps, step_size, restarts, rule, start)
+    rule = _rule(ball, steps, step_size, rule)
+    search = Search(ball, rule, steps, restarts, start, failed, twin)
     return search(model, x, target, toward, right, generator)
+
+
+@attack
+def mi_fgsm(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    steps: int = 10,
+    decay: float = 1.0,
+    objective: MakeObjective = misclassify,
+    failed: Failed = "clean",
+    twin: Model | None = None,
+    generator: torch.Generator | None = None,
+) -> Found:
+    """Return x after `steps` momentum steps of eps / steps from x: made to transfer.
+
+    Deterministic. Source: Dong et al. 2018, Algorithm 1. Arguments and errors as `pgd`.
+    """
+    rule = Momentum(max(radius(ball) / max(steps, 1), SHORTEST), decay)
+    search = Search(ball, rule, steps, 1, x, failed, twin)
+    return search(model, x, y, objective, wrong, generator or torch.Generator())
+
+
+@attack
+def apgd(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    steps: int = 100,
+    restarts: int = 1,
+    objective: MakeObjective = misclassify,
+    start: Images | None = None,
+    failed: Failed = "clean",
+    twin: Model | None = None,
+    generator: torch.Generator,
+) -> Found:
+    """Return images that fool the model by Auto-PGD, which chooses its own step sizes.
+
+    With `objective=dlr` it is APGD-DLR. Source: Croce & Hein 2020, section 3 and Algorithm 1; for
+    l1 with the step of `L1`. Arguments and errors as `pgd`.
+    """
+    search = Search(ball, AutoStep(), steps, restarts, start, failed, twin)
+    return search(model, x, y, objective, wrong, generator)
+
+
+@attack
+def apgd_targeted(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    steps: int = 100,
+    targets: int = 9,
+    restarts: int = 1,
+    twin: Model | None = None,
+    generator: torch.Generator,
+) -> Found:
+    """Return images that fool the model by Auto-PGD on the targeted DLR loss, class after class.
+
+    Each restart aims at the most likely wrong classes on the clean image, the likeliest first, at
+    most min(targets, K - 1) of them; any wrong decision counts. Below four classes the targeted
+    DLR loss is not defined and the difference of the two logits takes its place.
+    Source: Croce & Hein 2020, section 4 (APGD-T). Errors as `pgd`.
+    """
+    if targets < 1:
+        raise InputError(f"targets is {targets}", "at least 1", "change targets")
+    with torch.no_grad():
+        z = model(x)
+    likeliest = z.scatter(1, y[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)
+    found = nothing_found(x)
+    aims = [t for _ in range(restarts) for t in range(min(targets, z.shape[1] - 1))]
+    search = Search(ball, AutoStep(), steps, twin=twin)
+    for number, aim in enumerate(aims):
+        left = torch.nonzero(~found.done).flatten()
+        if not len(left):
+            break
+        pairs = torch.stack([y, likeliest[:, aim]], dim=1)[left]
+        within = replace(search, ball=rows_of(ball, left))
+        new = within(model, x[left], pairs, dlr_targeted, _wrong_pair, generator)
+        found = found.merge(left, new, number * steps)
+    return found
 
 
 def pgd_kl(
@@ -121,16 +226,18 @@ def pgd_kl(
 ) -> Images:
     """Return images whose predictions are far from those at x, by KL divergence: TRADES's attack.
 
-    Starts at x + 0.001 * N(0, 1), where the gradient is not zero. The labels are not used.
+    Starts at x + 0.001 * N(0, 1), where the gradient is not zero. The labels are not used, and
+    whether the model is fooled plays no part.
     Source: Zhang et al. 2019, Algorithm 1.
     """
     check_images(x, y)
     with frozen(model):
-        start = x + 0.001 * normal(x, generator)
-        rule = Steepest(step_length(ball, steps) if step_size is None else step_size)
+        start = x + 0.001 * Draws.of(x, generator).normal(*x.shape[1:])
+        rule = _rule(ball, steps, step_size, None)
         return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best
 
 
+@attack
 def random_search(
     model: Model,
     x: Images,
@@ -138,11 +245,23 @@ def random_search(
     ball: Ball,
     *,
     tries: int = 1,
+    failed: Failed = "clean",
     generator: torch.Generator,
-) -> Images:
+) -> Found:
     """Return the worst of `tries` random points of the ball: the control of every attack.
 
     In high dimension a uniform point of an l2 ball has almost the full length eps, of which the
     cut with the box takes away a part (a sixth on Fashion-MNIST at l2 1.5). Raises as `pgd`.
     """
-    return pgd(model, x, y, ball, steps=0, step_size=1.0, restarts=tries, generator=generator)
+    search = Search(ball, Steepest(1.0), 0, tries, failed=failed)
+    return search(model, x, y, misclassify, wrong, generator)
+
+
+def _rule(ball: Ball, steps: int, step_size: float | None, rule: Rule[Any] | None) -> Rule[Any]:
+    if rule is not None and step_size is not None:
+        raise InputError("both rule and step_size", "one of them", "drop step_size")
+    return rule or Steepest(step_length(ball, steps) if step_size is None else step_size)
+
+
+def _wrong_pair(z: Logits, pairs: Tensor) -> Tensor:
+    return wrong(z, pairs[:, 0])

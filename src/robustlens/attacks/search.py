@@ -1,93 +1,139 @@
-"""Restarts of one ascent, keeping the worst image met for each example.
+"""Restarts of one ascent: fooled examples leave, and every success is confirmed on the model.
 
-Search(ball, steps=20, step_size=None, restarts=5, rule=None, start=None)(
-    model, x, y, misclassify, wrong, generator)
+Search(ball, AutoStep(), steps=100)(model, x, y, misclassify, wrong, generator)
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from robustlens.ascend import ascend
-from robustlens.balls import Ball, per_example, radius
+from robustlens.ascend import Stay, ascend
+from robustlens.attacks.method import Found
+from robustlens.balls import Ball, per_example, radius, rows_of
 from robustlens.errors import InputError
-from robustlens.modes import frozen
-from robustlens.rules import Rule, Steepest
-from robustlens.types import Images, Labels, Logits, Model, Objective, Values
+from robustlens.rules import Rule
+from robustlens.types import Images, Logits, Model, Objective, Values
 
-MakeObjective = Callable[[Model, Labels], Objective]
-"""From a model and labels to what is to be maximised."""
-Success = Callable[[Logits, Labels], Tensor]
+MakeObjective = Callable[[Model, Tensor], Objective]
+"""From a model and labels (a row an example) to what is to be maximised."""
+Success = Callable[[Logits, Tensor], Tensor]
 """From logits and labels to which examples the attack has won, boolean (b,)."""
+Failed = Literal["clean", "worst"]
+"""What to return where the attack failed. With "clean" an image leaves as soon as it is fooled;
+with "worst" all images make all steps and the worst point of each is returned, as adversarial
+training wants it."""
 SHORTEST = 1e-12
 """The step size of an attack on a ball of radius 0: positive, and put back by the projection."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """The restarts of one projected gradient attack."""
+    """The restarts of one projected gradient attack.
+
+    The search runs on `twin` if there is one, a faster stand-in for the model, and on the model
+    otherwise. Whatever the twin takes for a success is looked at by the model, and counts and
+    leaves only if the model agrees; else the search for that image goes on.
+    """
 
     ball: Ball
+    rule: Rule[Any]
     steps: int
-    step_size: float | None
-    restarts: int
-    rule: Rule[Any] | None
-    start: Images | None
+    restarts: int = 1
+    start: Images | None = None
+    failed: Failed = "clean"
+    twin: Model | None = None
 
     def __call__(
         self,
         model: Model,
         x: Images,
-        y: Labels,
+        y: Tensor,
         objective: MakeObjective,
         success: Success,
         generator: torch.Generator,
-    ) -> Images:
-        """Return the worst images; raise `InputError` as `pgd` says."""
-        check_images(x, y)
+    ) -> Found:
+        """Return what was found; raise `InputError` as `pgd` says."""
         if self.restarts < 1:
             raise InputError(f"restarts is {self.restarts}", "at least 1", "change restarts")
-        if self.rule is not None and self.step_size is not None:
-            raise InputError("both rule and step_size", "one of them", "drop step_size")
-        size = self.step_size
-        rule = self.rule or Steepest(step_length(self.ball, self.steps) if size is None else size)
-        worst = Worst(x)
-        with frozen(model):
-            watched = worst.watch(model, y, objective, success)
-            for restart in range(self.restarts):
-                given = self.start if restart == 0 else None
-                start = self.ball.sample(x, generator) if given is None else given
-                ascend(watched, x, self.ball, rule, steps=self.steps, start=start)
-        return worst.images
+        hunt = Hunt(model, x, y, objective, success, self.twin, self.failed)
+        for restart in range(self.restarts):
+            rows = hunt.begin(restart * self.steps)
+            if not len(rows):
+                break
+            center, within = x[rows], rows_of(self.ball, rows)
+            given = self.start if restart == 0 else None
+            ascend(
+                hunt.objective(),
+                center,
+                within,
+                self.rule,
+                steps=self.steps,
+                start=(self.ball.sample(x, generator) if given is None else given)[rows],
+                leave=hunt.leave if self.failed == "clean" else None,
+            )
+            hunt.judge()
+        return hunt.found(x)
 
 
-class Worst:
-    """The worst image met so far, for each example: success first, then the objective."""
+class Met(NamedTuple):
+    """The worst point met, for each example."""
 
-    def __init__(self, x: Images) -> None:
-        self.images = x.detach()
-        self.value = x.new_full(x.shape[:1], -torch.inf)
-        self.done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
+    images: Images
+    value: Values
+    done: Tensor  # bool: a success
+    step: Tensor  # int64: after how many steps; -1 without success
 
-    def watch(
+    def at(self, rows: Tensor) -> "Met":
+        """Return those of some examples."""
+        return Met(*(part[rows] for part in self))
+
+
+class Hunt:
+    """The worst image met so far, for each example: success first, then the objective.
+
+    `all` has a row for every example, `now` one for each of those that are walking, at `rows`.
+    """
+
+    def __init__(
         self,
         model: Model,
-        y: Labels,
+        x: Images,
+        y: Tensor,
         objective: MakeObjective,
         success: Success,
-    ) -> Objective:
-        """Return the objective, looking over its shoulder at the logits it computes."""
+        twin: Model | None,
+        failed: Failed,
+    ) -> None:
+        self.model, self.twin, self.labels, self.failed = model, twin, y, failed
+        self.make, self.success = objective, success
+        done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
+        low = x.new_full(x.shape[:1], -torch.inf)
+        self.all = Met(x.detach(), low, done, torch.full_like(done, -1, dtype=torch.int64))
+
+    def begin(self, steps: int) -> Tensor:
+        """Start a walk after `steps` steps, of all examples or of those not done; say which."""
+        self.points = steps
+        rows = torch.arange(len(self.all.done), device=self.all.done.device)
+        self.rows = rows if self.failed == "worst" else rows[~self.all.done]
+        self.now = self.all.at(self.rows)
+        self.judged = self.now.done
+        return self.rows
+
+    def objective(self) -> Objective:
+        """Return the objective for those still walking, looking over its shoulder at the logits."""
         seen: list[Logits] = []
+        search = self.twin or self.model
 
         def remembering(x: Images) -> Logits:
-            z = model(x)
+            z = search(x)
             seen.append(z.detach())
             return z
 
-        inner = objective(remembering, y)
+        y = self.labels[self.rows]
+        inner = self.make(remembering, y)
 
         def watched(x: Images) -> Values:
             seen.clear()
@@ -95,54 +141,65 @@ class Worst:
             if not seen:  # the objective looks elsewhere than at this model's logits
                 with torch.no_grad():
                     remembering(x)
-            self.keep(x.detach(), value.detach(), success(seen[-1], y))
+            self.keep(x.detach(), value.detach(), self.success(seen[-1], y))
             return value
 
         return watched
 
-    def keep(self, x: Images, value: Values, done: Tensor) -> None:
-        """Take over the points that are worse than those kept, without waiting for the device."""
-        wins = (done & ~self.done) | ((done == self.done) & (value > self.value))
-        self.images = torch.where(per_example(wins, x), x, self.images)
-        self.value = torch.where(wins, value, self.value)
-        self.done = self.done | done
+    def keep(self, x: Images, value: Values, hit: Tensor) -> None:
+        """Take over the points that are worse than those kept, without waiting for the device.
+
+        Where images leave once fooled, the first point that fools stays: what an image gets must
+        not depend on when its neighbours leave.
+        """
+        now = self.now
+        first = hit & ~now.done
+        open_ = ~hit if self.failed == "clean" else torch.ones_like(hit)
+        wins = first | (open_ & (hit == now.done) & (value > now.value))
+        self.now = Met(
+            torch.where(per_example(wins, x), x, now.images),
+            torch.where(wins, value, now.value),
+            now.done | hit,
+            torch.where(first, self.points, now.step),
+        )
+        self.points += 1
+
+    def leave(self, step: int) -> Stay | None:
+        """Judge new successes now and then; let them go when they are an eighth of the batch."""
+        if step > 4 and step % 4:
+            return None
+        self.judge()
+        stay = torch.nonzero(~self.judged).flatten()
+        gone = len(self.rows) - len(stay)
+        if not gone or gone < len(self.rows) / 8:
+            return None
+        self.rows, self.judged = self.rows[stay], self.judged[stay]
+        self.now = self.now.at(stay)
+        return Stay(stay, self.objective())
+
+    def judge(self) -> None:
+        """Ask the model about the successes of its twin, and write down what is certain."""
+        new = torch.nonzero(self.now.done & ~self.judged).flatten()
+        if self.twin is not None and len(new):
+            with torch.no_grad():
+                z = self.model(self.now.images[new])
+            doubtful = new[~self.success(z, self.labels[self.rows[new]])]
+            self.now = self.now._replace(
+                done=self.now.done.index_fill(0, doubtful, False),
+                step=self.now.step.index_fill(0, doubtful, -1),
+            )
+        self.judged = self.now.done
+        self.all = Met(
+            *(a.index_copy(0, self.rows, b) for a, b in zip(self.all, self.now, strict=True))
+        )
+
+    def found(self, x: Images) -> Found:
+        """Return the worst images, or the clean ones where the search failed."""
+        met = self.all
+        clean = torch.where(per_example(met.done, x), met.images, x.detach())
+        return Found(clean if self.failed == "clean" else met.images, met.done, met.step)
 
 
 def step_length(ball: Ball, steps: int) -> float:
     """Return 2.5 * eps / steps, which can cross the ball and come back (Madry et al. 2018)."""
     return max(2.5 * radius(ball) / max(steps, 1), SHORTEST)
-
-
-def check_images(x: Images, y: Labels) -> None:
-    """Raise `InputError` unless x are floating-point images in [0, 1] with one int64 label each.
-
-    One look at the smallest and largest pixel: one wait for the device a call, not one a step.
-    """
-    if not x.is_floating_point() or x.dim() != 4:
-        raise InputError(
-            f"x of {x.dtype} and shape {tuple(x.shape)}",
-            "floating-point images (b, c, h, w) in [0, 1]",
-            "divide uint8 images by 255",
-        )
-    if y.shape != x.shape[:1] or y.dtype != torch.int64:
-        raise InputError(
-            f"labels of {y.dtype} and shape {tuple(y.shape)}", f"int64 of shape ({len(x)},)"
-        )
-    if len(x):
-        low, high = (float(v) for v in x.aminmax())
-        if not (low >= -1e-5 and high <= 1 + 1e-5):
-            raise InputError(
-                f"pixels from {low:g} to {high:g}",
-                "finite pixels in [0, 1]",
-                "divide by 255, or move the normalisation into the model (nets.normalised)",
-            )
-
-
-def wrong(z: Logits, y: Labels) -> Tensor:
-    """Say where the decision is not y: the success of an untargeted attack."""
-    return z.argmax(dim=1) != y
-
-
-def right(z: Logits, y: Labels) -> Tensor:
-    """Say where the decision is y: the success of an attack with target y."""
-    return z.argmax(dim=1) == y

@@ -102,8 +102,10 @@ def _row(model: Model, data: Dataset, config: Config, at: int, eps: float) -> tu
     x, y = images_at(data, torch.tensor([at]))
     within = ball(config.norm, eps)
     generator = stream(config.seed, "gallery", at)
-    moved = pgd(model, x, y, within, steps=config.steps, restarts=5, generator=generator)
-    noisy = random_search(model, x, y, within, generator=generator)
+    moved = pgd(
+        model, x, y, within, steps=config.steps, restarts=5, failed="worst", generator=generator
+    )
+    noisy = random_search(model, x, y, within, failed="worst", generator=generator)
     before, after, beside = (says(model, z, data.classes)[0] for z in (x, moved, noisy))
     times = _magnification(float((moved - x).abs().quantile(0.98)))
     delta = (0.5 + times * (moved - x)).clamp(0, 1)

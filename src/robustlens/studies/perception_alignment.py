@@ -124,7 +124,9 @@ def _gallery(nets: dict[str, nn.Module], data: Dataset, config: Config) -> Galle
 def _far(model: nn.Module, x: Tensor, y: Tensor, config: Config) -> Tensor:
     generator = stream(config.seed, "far")
     within = ball("l2", config.far)
-    return pgd(model, x, y, within, steps=config.steps, start=x, generator=generator)
+    return pgd(
+        model, x, y, within, steps=config.steps, start=x, failed="worst", generator=generator
+    )
 
 
 STUDY = Study(
