@@ -13,6 +13,7 @@ from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import (
+    Evaluation,
     Rate,
     accuracy,
     attacked_accuracy,
@@ -93,11 +94,13 @@ def test_results_do_not_depend_on_the_batch_size_without_random_draws(levels: Da
 def test_records_are_written_one_line_an_image(levels: Dataset, tmp_path: Path) -> None:
     result = accuracy(brightness, levels)
     result.write(tmp_path / "deep" / "records.jsonl")
-    lines = (tmp_path / "deep" / "records.jsonl").read_text().splitlines()
+    head, *lines = (tmp_path / "deep" / "records.jsonl").read_text().splitlines()
+    assert json.loads(head) == {"header": {"name": "clean accuracy"}}
     assert len(lines) == 40
     assert set(json.loads(lines[3])) == {
-        "index", "label", "clean", "attacked", "margin", "distance",
+        "index", "label", "clean", "attacked", "margin", "distance", "by", "step",
     }  # fmt: skip
+    assert Evaluation.read(tmp_path / "deep" / "records.jsonl") == result
 
 
 def test_curve_never_rises_and_finds_the_smallest_radius(levels: Dataset) -> None:

@@ -8,12 +8,17 @@ An objective closes over the model and the labels; `frozen(model)` around an asc
 model in evaluation mode and its parameters out of the graph.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from robustlens.errors import InputError
 from robustlens.types import Labels, Logits, Model, Objective, Points, Representation, Values
+
+MakeObjective = Callable[[Model, Tensor], Objective]
+"""From a model and labels (a row an example) to what is to be maximised."""
 
 
 def misclassify(model: Model, y: Labels) -> Objective:
@@ -129,6 +134,24 @@ def weighted(*terms: tuple[float, Objective]) -> Objective:
         return torch.stack([weight * term(x) for weight, term in terms]).sum(dim=0)
 
     return objective
+
+
+def expected(make: MakeObjective, samples: int) -> MakeObjective:
+    """Average an objective over `samples` forward passes, for models that answer at random.
+
+    Its gradient is the expectation over transformation of Athalye et al. 2018, section 4.
+    """
+
+    def made(model: Model, y: Tensor) -> Objective:
+        once = make(model, y)
+
+        def objective(x: Points) -> Values:
+            return torch.stack([once(x) for _ in range(samples)]).mean(dim=0)
+
+        return objective
+
+    made.__name__ = f"{getattr(make, '__name__', make)} x{samples}"
+    return made
 
 
 def logit_margin(logits: Logits, y: Labels) -> Values:

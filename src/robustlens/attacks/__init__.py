@@ -16,18 +16,23 @@ from robustlens.attacks.gradient import (
     pgd_targeted,
     random_search,
 )
-from robustlens.attacks.method import Found
+from robustlens.attacks.method import Found, confirmed
+from robustlens.attacks.worst import Worst, names, worst_of
 
 __all__ = [
     "Bound",
     "Found",
+    "Worst",
     "apgd",
     "apgd_targeted",
     "bind",
+    "confirmed",
     "fgsm",
     "mi_fgsm",
+    "names",
     "pgd",
     "pgd_kl",
     "pgd_targeted",
     "random_search",
+    "worst_of",
 ]

@@ -40,6 +40,12 @@ class Bound:
         whole: Callable[..., Found] = self.method.found  # type: ignore[attr-defined]
         return whole(model, x, y, self.ball, generator=generator, **self.settings)
 
+    @property
+    def name(self) -> str:
+        """The method's name, with the objective's where one was chosen."""
+        chosen = self.settings.get("objective")
+        return self.method.__name__ + (f" {chosen.__name__}" if chosen else "")
+
     def worst(self) -> "Bound":
         """Return the attack that gives the worst point met where it fails, as training wants it."""
         has = "failed" in signature(self.method).parameters

@@ -25,11 +25,11 @@ from robustlens.attacks.method import (
     right,
     wrong,
 )
-from robustlens.attacks.search import SHORTEST, Failed, MakeObjective, Search, step_length
+from robustlens.attacks.search import SHORTEST, Failed, Search, step_length
 from robustlens.balls import Ball, radius, rows_of
 from robustlens.errors import InputError
 from robustlens.modes import frozen
-from robustlens.objectives import dlr_targeted, kl_from, misclassify, toward
+from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
 from robustlens.rules import AutoStep, Momentum, Rule, Steepest
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Logits, Model

@@ -27,11 +27,20 @@ class Found(NamedTuple):
     images: Images  # of the ball around x; x itself where the attack failed, unless asked otherwise
     done: Tensor  # bool (b,): the attack succeeded, by the decision of the model itself
     step: Tensor  # int64 (b,): after how many gradient steps or queries; -1 where it failed
+    by: tuple[str, ...] = ()  # of an ensemble: the attack that broke each image, "" where none did
 
     def merge(self, rows: Tensor, new: "Found", steps: int = 0) -> "Found":
         """Return this with what was found later for some of the rows, `steps` steps later."""
         new = new._replace(step=torch.where(new.done, new.step + steps, -1))
-        return Found(*(a.index_copy(0, rows, b) for a, b in zip(self, new, strict=True)))
+        by = list(self.by)
+        for row, name in zip(rows.tolist() if new.by else (), new.by, strict=True):
+            by[row] = name
+        return Found(
+            self.images.index_copy(0, rows, new.images),
+            self.done.index_copy(0, rows, new.done),
+            self.step.index_copy(0, rows, new.step),
+            tuple(by),
+        )
 
 
 @runtime_checkable

@@ -14,11 +14,10 @@ from robustlens.ascend import Stay, ascend
 from robustlens.attacks.method import Found
 from robustlens.balls import Ball, per_example, radius, rows_of
 from robustlens.errors import InputError
+from robustlens.objectives import MakeObjective
 from robustlens.rules import Rule
 from robustlens.types import Images, Logits, Model, Objective, Values
 
-MakeObjective = Callable[[Model, Tensor], Objective]
-"""From a model and labels (a row an example) to what is to be maximised."""
 Success = Callable[[Logits, Tensor], Tensor]
 """From logits and labels to which examples the attack has won, boolean (b,)."""
 Failed = Literal["clean", "worst"]
@@ -141,7 +140,7 @@ class Hunt:
             if not seen:  # the objective looks elsewhere than at this model's logits
                 with torch.no_grad():
                     remembering(x)
-            self.keep(x.detach(), value.detach(), self.success(seen[-1], y))
+            self.keep(x.detach(), value.detach(), self.success(_decisive(seen), y))
             return value
 
         return watched
@@ -198,6 +197,13 @@ class Hunt:
         met = self.all
         clean = torch.where(per_example(met.done, x), met.images, x.detach())
         return Found(clean if self.failed == "clean" else met.images, met.done, met.step)
+
+
+def _decisive(seen: list[Logits]) -> Logits:
+    """Return the logits, or the log of the mean probabilities if the objective asked often."""
+    if len(seen) == 1:
+        return seen[0]
+    return torch.stack(seen).log_softmax(dim=-1).logsumexp(dim=0)
 
 
 def step_length(ball: Ball, steps: int) -> float:

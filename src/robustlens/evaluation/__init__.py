@@ -1,0 +1,35 @@
+"""Measuring: rates with exact intervals, one record per image, curves over the radius.
+
+result = attacked_accuracy(model, data, bind(autoattack, L2(0.5)), seed=0, save=Path("a.jsonl"))
+result.rate, result.clean, result.per_class(), result.broken_by()
+robustness_curve(model, data, "l2", [0.25, 0.5, 1.0]).rates
+"""
+
+from robustlens.evaluation.board import entry
+from robustlens.evaluation.curve import Curve, minimum_norm_curve, pgd_curve, robustness_curve
+from robustlens.evaluation.measure import (
+    accuracy,
+    attacked_accuracy,
+    checked_logits,
+    on_device_of,
+    pgd_accuracy,
+)
+from robustlens.evaluation.rate import Rate
+from robustlens.evaluation.records import Evaluation, Record, merge
+
+__all__ = [
+    "Curve",
+    "Evaluation",
+    "Rate",
+    "Record",
+    "accuracy",
+    "attacked_accuracy",
+    "checked_logits",
+    "entry",
+    "merge",
+    "minimum_norm_curve",
+    "on_device_of",
+    "pgd_accuracy",
+    "pgd_curve",
+    "robustness_curve",
+]

@@ -1,0 +1,229 @@
+"""Measuring: accuracy as they are and under attack, streamed, saved, resumed.
+
+result = attacked_accuracy(model, data, bind(autoattack, L2(0.5)), seed=0, save=path)
+result.rate                  # Rate(value=0.648, low=0.627, high=0.669, n=2000)
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustlens.attacks import Bound, Found, Worst, bind, confirmed, names, pgd
+from robustlens.balls import Ball
+from robustlens.data import Dataset, batches
+from robustlens.errors import InputError
+from robustlens.evaluation.ledger import Ledger
+from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
+from robustlens.files import digest
+from robustlens.modes import frozen
+from robustlens.nets import logits
+from robustlens.objectives import logit_margin
+from robustlens.progress import bar
+from robustlens.streams import stream
+from robustlens.types import Attack, Images, Labels, Logits, Model
+
+
+def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluation:
+    """Return the share of images whose label the model predicts.
+
+    Raises:
+        InputError: the model's output does not fit the data, or is not finite.
+    """
+    records: list[Record] = []
+    with frozen(model):
+        for start, x, y in progress(data, batch_size, "clean accuracy"):
+            z = checked_logits(model, x, y)
+            records += _rows(start, z, z, y, confirmed_at(x, z, y), torch.zeros(len(x)))
+    return Evaluation("clean accuracy", tuple(records))
+
+
+def attacked_accuracy(
+    model: Model,
+    data: Dataset,
+    attack: Attack,
+    *,
+    seed: int,
+    batch_size: int = 250,
+    save: Path | None = None,
+) -> Evaluation:
+    """Return the share of images that the model gets right as they are and after `attack`.
+
+    Images that are wrong as they are count as broken and are not attacked. Attacks made by
+    `bind` or `worst_of` say themselves what they broke; the images of any other function are
+    judged by the model's decision. What an image gets does not depend on the batch size, as far
+    as the model's rounding allows.
+
+    Args:
+        save: a file that gets the records of each batch as soon as they are there. If it holds
+            the beginning of this very run, the run goes on from there, to the same records.
+
+    Raises:
+        InputError: the model's output does not fit the data or is not finite, or `save` holds
+            another run.
+    """
+    name = f"accuracy under {attack}"
+    header = {} if save is None else _header(name, model, data, seed, batch_size)
+    ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
+    with frozen(model):
+        for start, x, y in progress(data, batch_size, str(attack), ledger.records):
+            ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
+    return Evaluation(name, tuple(ledger.records))
+
+
+def pgd_accuracy(
+    model: Model,
+    data: Dataset,
+    within: Ball,
+    *,
+    steps: int = 20,
+    restarts: int = 1,
+    seed: int = 0,
+    batch_size: int = 250,
+) -> Evaluation:
+    """Return the accuracy under projected gradient descent: an upper bound of robust accuracy.
+
+    Raises:
+        InputError: as `pgd`, or the model's output does not fit the data.
+    """
+    attack = bind(pgd, within, steps=steps, restarts=restarts)
+    return attacked_accuracy(model, data, attack, seed=seed, batch_size=batch_size)
+
+
+def right_as_they_are(model: Model, x: Images, y: Labels) -> Tensor:
+    """Return where the model predicts y, boolean (b,); raises as `checked_logits`."""
+    return checked_logits(model, x, y).argmax(dim=1) == y
+
+
+def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
+    """Return the logits of a batch.
+
+    Raises:
+        InputError: they are not (b, k), not finite, or a label is none of their classes.
+    """
+    with torch.no_grad():
+        z = logits(model, x)
+    if z.dim() != 2 or len(z) != len(x):
+        raise InputError(
+            f"a model that gives shape {tuple(z.shape)} for {len(x)} images",
+            f"logits of shape ({len(x)}, classes)",
+            "wrap the model so that it returns logits alone",
+        )
+    finite = z.isfinite().all(dim=1)
+    if not finite.all():
+        raise InputError(
+            f"logits that are not finite for {int((~finite).sum())} of {len(x)} images",
+            "finite logits",
+            "look for a division by zero or an overflow in the model",
+        )
+    if int(y.max()) >= z.shape[1]:
+        raise InputError(
+            f"label {int(y.max())} for a model with {z.shape[1]} classes",
+            f"labels from 0 to {z.shape[1] - 1}",
+            "use the data set that the model was trained for",
+        )
+    return z
+
+
+def confirmed_at(x: Images, z: Logits, y: Labels) -> Found:
+    """Return what no attack finds: the images that are wrong as they are."""
+    done = z.argmax(dim=1) != y
+    return Found(x, done, torch.where(done, 0, -1))
+
+
+def _attacked(
+    model: Model, x: Tensor, y: Tensor, attack: Attack, start: int, g: torch.Generator
+) -> list[Record]:
+    clean = checked_logits(model, x, y)
+    found = confirmed_at(x, clean, y)
+    found = found._replace(by=names(found.done, UNATTACKED))
+    (right,) = torch.nonzero(~found.done, as_tuple=True)
+    if len(right):
+        new = _find(model, x[right], y[right], attack, g)
+        name = attack.name if isinstance(attack, Bound) else str(attack)
+        found = found.merge(right, new._replace(by=new.by or names(new.done, name)))
+    within: Ball | None = getattr(attack, "ball", None)
+    moved = torch.zeros_like(y) if within is None else within.distance(found.images, x)
+    after = checked_logits(model, found.images, y)
+    return _rows(start, clean, after, y, found, moved)
+
+
+def _find(model: Model, x: Tensor, y: Tensor, attack: Attack, g: torch.Generator) -> Found:
+    if isinstance(attack, Bound | Worst):
+        return attack.found(model, x, y, g)
+    return confirmed(model, x, y, attack(model, x, y, g), torch.zeros_like(y))
+
+
+def _rows(
+    start: int, clean: Logits, after: Logits, y: Labels, found: Found, distance: Tensor
+) -> list[Record]:
+    columns = (
+        range(start, start + len(y)),
+        y.tolist(),
+        clean.argmax(dim=1).tolist(),
+        after.argmax(dim=1).tolist(),
+        logit_margin(after.float(), y).tolist(),
+        distance.float().tolist(),
+        found.by or names(found.done, UNATTACKED),
+        found.step.tolist(),
+    )
+    return [Record(*cells) for cells in zip(*columns, strict=True)]
+
+
+def progress(
+    data: Dataset, size: int, title: str, records: list[Record] | None = None
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Walk over batches with a bar: place of the first image, images, labels.
+
+    `records` are those of the images that are done already; as they grow, the bar tells the
+    clean and robust accuracy so far.
+    """
+    done = records if records is not None else []
+    skip = len(done)
+    with bar(title, len(data)) as advance:
+        advance(skip, _so_far(done))
+        walk = islice(batches(data, size), -(-skip // size), None)
+        for start, (x, y) in zip(range(skip, len(data), size), walk, strict=True):
+            yield start, x, y
+            advance(len(x), _so_far(done))
+
+
+def _so_far(records: list[Record]) -> str:
+    if not records:
+        return ""
+    n = len(records)
+    clean, held = (sum(flags) / n for flags in zip(*_flags(records), strict=True))
+    return f"clean {clean:.1%}, robust {held:.1%}"
+
+
+def _flags(records: list[Record]) -> Iterator[tuple[bool, bool]]:
+    return ((record.clean == record.label, not record.by) for record in records)
+
+
+def _header(name: str, model: Model, data: Dataset, seed: int, batch_size: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": _model_digest(model),
+        "data": data.digest,
+        "seed": seed,
+        "batch_size": batch_size,
+    }
+
+
+def _model_digest(model: Model) -> str:
+    if not isinstance(model, nn.Module):
+        return getattr(model, "__qualname__", type(model).__name__)
+    state = model.state_dict()
+    parts = (t.detach().cpu().contiguous().flatten().view(torch.uint8) for t in state.values())
+    return digest(*(bytes(part.numpy()) for part in parts))
+
+
+def on_device_of(model: Model, data: Dataset) -> Dataset:
+    """Return the data on the device of the model's parameters (as it is for a plain function)."""
+    if not isinstance(model, nn.Module):
+        return data
+    first = next(model.parameters(), None)
+    return data if first is None else data.to(first.device)
