@@ -4,8 +4,8 @@
     found = transform_search.found(model, x, y, Colour(), grid=0, tries=50, generator=g)
 
 A few parameters leave few ways out, and the loss over them has many local maxima: looking
-everywhere beats climbing (Engstrom et al. 2019, "Exploring the landscape of spatial robustness",
-section 4). The climb starts from the worst point that the looking found.
+everywhere beats climbing (Engstrom et al. 2019, "Exploring the landscape of spatial robustness").
+The climb starts from the worst point that the looking found.
 """
 
 import math

@@ -29,8 +29,8 @@ class Spatial(Family):
     theta is (rotation, right, down), each from one end at 0 to the other at 1, without those whose
     range is 0; 0.5 changes nothing. Images are resampled bilinearly. Outside them is black with
     `padding` "zeros" (as in the paper); "reflection" and "border" continue them.
-    Source: Engstrom et al. 2019, "Exploring the landscape of spatial robustness", section 3:
-    30 degrees and about a tenth of the side on MNIST, CIFAR-10 and ImageNet.
+    Source: Engstrom et al. 2019, "Exploring the landscape of spatial robustness":
+    30 degrees and about a tenth of the side.
     """
 
     degrees: float = 30.0
