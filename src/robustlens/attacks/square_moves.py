@@ -1,0 +1,274 @@
+"""How the Square Attack changes an image: windows of one colour, or windows that take over length.
+
+    move = MOVES[Linf]()
+    best = move.start(x, ball, numbers)                        # x (b, c, h, w), best the same
+    patches = move.propose(best, x, ball, side, numbers)       # what to write, and what was there
+
+Every image has its own windows, made of its own numbers in [0, 1). A proposal touches nothing
+outside its patches, so no image is copied to try one.
+"""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from robustlens.balls import L1, L2, Ball, Linf, radius
+from robustlens.types import Images
+
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""After how many proposals the share of changed pixels halves, whatever the number of queries."""
+TINY = 1e-12
+
+
+class Patch(NamedTuple):
+    """Some pixels of each image, what they were, and what is proposed for them."""
+
+    cells: Tensor  # int64 (b, c, k), places in (h * w)
+    old: Tensor  # (b, c, k)
+    new: Tensor  # (b, c, k)
+
+
+@runtime_checkable
+class Move(Protocol):
+    """The first point and the proposals of one norm."""
+
+    def to_start(self, c: int, h: int, w: int) -> int:
+        """Return how many numbers the first point of an image takes."""
+        ...
+
+    def to_propose(self, c: int) -> int:
+        """Return how many numbers a proposal takes."""
+        ...
+
+    def side(self, share: float, h: int, w: int) -> int:
+        """Return the side of a square of `share` of the pixels."""
+        ...
+
+    def start(self, x: Images, ball: Ball, numbers: Tensor) -> Images:
+        """Return the first point."""
+        ...
+
+    def propose(
+        self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
+    ) -> list[Patch]:
+        """Return the patches of a proposal, the last written on top."""
+        ...
+
+
+class Corners:
+    """l-inf: every pixel is at +eps or -eps, and a square takes one sign in each channel.
+
+    A square that would change nothing takes the opposite signs.
+    """
+
+    def to_start(self, c: int, h: int, w: int) -> int:
+        """A sign for each column and channel."""
+        return c * w
+
+    def to_propose(self, c: int) -> int:
+        """A place, and a sign for each channel."""
+        return 2 + c
+
+    def side(self, share: float, h: int, w: int) -> int:
+        """At least one pixel."""
+        return min(max(round(math.sqrt(share * h * w)), 1), h, w)
+
+    def start(self, x: Images, ball: Ball, numbers: Tensor) -> Images:
+        """Return vertical stripes."""
+        stripes = _signs(numbers).view(-1, x.shape[1], 1, x.shape[3])
+        return (x + radius(ball) * stripes).clamp_(0.0, 1.0)
+
+    def propose(
+        self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
+    ) -> list[Patch]:
+        """Return a square of one colour."""
+        cells = _cells(_corner(numbers[:, :2], side, x), side, x)
+        old, center = _at(best, cells), _at(x, cells)
+        shift = radius(ball) * _signs(numbers[:, 2:, None])
+        new = (center + shift).clamp_(0.0, 1.0)
+        same = (new == old).flatten(1).all(dim=1)[:, None, None]
+        return [Patch(cells, old, torch.where(same, (center - shift).clamp_(0.0, 1.0), new))]
+
+
+class Bumps:
+    """l2: one window takes over the length of another, and what the box has left of the budget.
+
+    A window holds two bumps of opposite sign, upright or lying, added to what was there.
+    """
+
+    power = 2
+
+    def to_start(self, c: int, h: int, w: int) -> int:
+        """For each tile a direction, and a sign for each channel."""
+        size = _tile(h, w)
+        return (c + 1) * (h // size) * (w // size)
+
+    def to_propose(self, c: int) -> int:
+        """Two places, a direction, and a sign for each channel."""
+        return 5 + c
+
+    def side(self, share: float, h: int, w: int) -> int:
+        """At least three pixels, and odd."""
+        return min(max(round(math.sqrt(share * h * w)), 3) // 2 * 2 + 1, h, w)
+
+    def start(self, x: Images, ball: Ball, numbers: Tensor) -> Images:
+        """Return x with bumps on five by five tiles, of the length of the ball."""
+        c, h, w = x.shape[1:]
+        size = _tile(h, w)
+        rows, columns = h // size, w // size
+        lying, signs = numbers.split([rows * columns, c * rows * columns], dim=1)
+        bumps = self.bumps(size, lying, x).view(-1, 1, rows, columns, size, size)
+        tiles = bumps * _signs(signs).view(-1, c, rows, columns, 1, 1)
+        tiled = tiles.transpose(3, 4).reshape(-1, c, rows * size, columns * size)
+        below, right = h - rows * size, w - columns * size
+        delta = pad(tiled, (right // 2, right - right // 2, below // 2, below - below // 2))
+        return self.fit(x, delta, ball)
+
+    def fit(self, x: Images, delta: Images, ball: Ball) -> Images:
+        """Return x + delta, with the length of the ball before the box cuts."""
+        length = torch.linalg.vector_norm(delta.flatten(1), dim=1).clamp_min_(TINY)
+        return (x + delta * (radius(ball) / length).view(-1, 1, 1, 1)).clamp_(0.0, 1.0)
+
+    def propose(
+        self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
+    ) -> list[Patch]:
+        """Return a window that is x again, and a window that gets its length."""
+        emptied, filled = self.exchange(best, x, ball, side, numbers)
+        return [emptied, filled._replace(new=filled.new.clamp_(0.0, 1.0))]
+
+    def exchange(
+        self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
+    ) -> tuple[Patch, Patch]:
+        """Return a window that is x again and one that gets its length, not cut by the box."""
+        corner, other = (_corner(numbers[:, k : k + 2], side, x) for k in (0, 2))
+        here, there = _cells(corner, side, x), _cells(other, side, x)
+        old, center = _at(best, here), _at(x, here)
+        emptied = Patch(there, _at(best, there), _at(x, there))
+        delta = old - center
+        own = self.size(delta).sum(dim=2)
+        lost = self.size(emptied.old - emptied.new)
+        lost = (lost * _apart(other, corner, side)[:, None]).sum(dim=2)
+        bumps = self.bumps(side, numbers[:, 4:5], x) * _signs(numbers[:, 5:, None])
+        fresh = bumps + delta / (own ** (1 / self.power) + TINY)[..., None]
+        length = self.length(own + lost, self.size(best - x).sum(dim=(1, 2, 3)), ball)
+        length = length / (self.size(fresh).sum(dim=2) ** (1 / self.power) + TINY)
+        return emptied, Patch(here, old, center + fresh * length[..., None])
+
+    def size(self, delta: Tensor) -> Tensor:
+        """Return what sums to the budget of the ball."""
+        return delta.square()
+
+    def length(self, window: Tensor, total: Tensor, ball: Ball) -> Tensor:
+        """Return the length (b, c) of a window that takes over `window` and what is not used."""
+        unused = (radius(ball) ** 2 - total)[:, None] / window.shape[1]
+        return (window + unused).clamp_min_(0.0).sqrt_()
+
+    def bumps(self, side: int, lying: Tensor, x: Images) -> Tensor:
+        """Return windows (b, k, side * side), upright or lying by the numbers (b, k)."""
+        return _bumps(side, self.power, x.dtype, x.device)[(lying < 0.5).long()]
+
+
+class SparseBumps(Bumps):
+    """l1: windows as in l2, and then the exact projection on ball and box, which makes zeros."""
+
+    power = 1
+
+    def fit(self, x: Images, delta: Images, ball: Ball) -> Images:
+        """Return the projection of x + delta, where sums of rounded pixels stay below eps."""
+        return L1(radius(ball) * (1 - 1e-6)).project(x + delta, x)
+
+    def propose(
+        self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
+    ) -> list[Patch]:
+        """Return one patch, of all pixels."""
+        moved = best.clone()
+        for patch in self.exchange(best, x, ball, side, numbers):
+            write(moved, patch.cells, patch.new)
+        every = torch.arange(moved[0, 0].numel(), device=x.device).expand(*x.shape[:2], -1)
+        return [Patch(every, best.flatten(2).clone(), self.fit(x, moved - x, ball).flatten(2))]
+
+    def size(self, delta: Tensor) -> Tensor:
+        """Return what sums to the budget of the ball."""
+        return delta.abs()
+
+    def length(self, window: Tensor, total: Tensor, ball: Ball) -> Tensor:
+        """Return a length that overspends with several channels: the projection takes it back."""
+        unused = (radius(ball) - total).clamp_min(0.0)[:, None]
+        return window * window.shape[1] + unused
+
+
+MOVES: dict[type, Move] = {Linf: Corners(), L2: Bumps(), L1: SparseBumps()}
+"""The moves of each norm."""
+
+
+def side_share(p_init: float, proposals: int) -> float:
+    """Return the share of pixels in a square after so many proposals."""
+    return p_init / 2 ** sum(proposals > mark for mark in HALVINGS)
+
+
+def write(images: Images, cells: Tensor, values: Tensor) -> None:
+    """Write values (b, c, k) into images, in place."""
+    images.flatten(2).scatter_(2, cells, values)
+
+
+def _at(images: Images, cells: Tensor) -> Tensor:
+    """Return the values of images at cells, (b, c, k)."""
+    return images.flatten(2).gather(2, cells)
+
+
+def _signs(numbers: Tensor) -> Tensor:
+    """Return -1 and 1 with equal chances, from numbers in [0, 1)."""
+    return (numbers >= 0.5).to(numbers.dtype).mul_(2.0).sub_(1.0)
+
+
+def _corner(numbers: Tensor, side: int, x: Images) -> Tensor:
+    """Return the upper left corners (b, 2) of squares, all places alike, from numbers (b, 2)."""
+    h, w = x.shape[2:]
+    rows, columns = numbers.unbind(dim=1)
+    return torch.stack([rows * (h - side + 1), columns * (w - side + 1)], dim=1).long()
+
+
+def _cells(corner: Tensor, side: int, x: Images) -> Tensor:
+    """Return the places in (h * w) of squares, (b, c, side * side)."""
+    width = x.shape[3]
+    places = torch.arange(side, device=x.device)
+    square = (places[:, None] * width + places).flatten()
+    cells = (corner[:, :1] * width + corner[:, 1:]) + square
+    return cells[:, None].expand(-1, x.shape[1], -1)
+
+
+def _apart(corner: Tensor, other: Tensor, side: int) -> Tensor:
+    """Say which pixels (b, side * side) of the squares at `corner` are not in those at `other`."""
+    places = torch.arange(side, device=corner.device)
+    moved = (corner - other)[..., None] + places
+    inside = (moved >= 0) & (moved < side)
+    return ~(inside[:, 0, :, None] & inside[:, 1, None, :]).flatten(1)
+
+
+def _tile(h: int, w: int) -> int:
+    return max(min(h, w) // 5, 1)
+
+
+@lru_cache(maxsize=64)
+def _bumps(side: int, power: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the upright and the lying window of norm 1, (2, side * side)."""
+    upper, lower = _bump(side // 2, side, power), _bump(side - side // 2, side, power)
+    window = torch.cat([upper, -lower])
+    window = window / torch.linalg.vector_norm(window, ord=power)
+    return torch.stack([window.flatten(), window.T.flatten()]).to(device, dtype)
+
+
+def _bump(h: int, w: int, power: int) -> Tensor:
+    """Return squares around the middle laid on each other, ever wider and thinner, of norm 1.
+
+    The square that reaches k pixels from the middle has height 1 / (k + 1)**2, for l1 to the 4.
+    """
+    rows, columns = (torch.arange(n, dtype=torch.float64) - n // 2 for n in (h, w))
+    reach = torch.maximum(rows.abs()[:, None], columns.abs()[None, :]).long()
+    heights = torch.arange(1, max(h, w) // 2 + 2, dtype=torch.float64) ** (-4 if power == 1 else -2)
+    hill = heights.flip(0).cumsum(0).flip(0)[reach]
+    return hill / torch.linalg.vector_norm(hill, ord=power).clamp_min(TINY)
