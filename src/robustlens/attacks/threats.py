@@ -88,7 +88,8 @@ class Family(ABC):
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return each image changed by a theta uniform in the box."""
-        return self.apply(center, Draws.of(center, generator).uniform(self.parameters))
+        draws = Draws.of(center, generator)
+        return self.apply(center, draws.uniform(self.parameters)) if self.parameters else center
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the l2 distance in pixels: how much has changed, not how far theta went."""

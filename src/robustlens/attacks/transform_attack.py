@@ -76,8 +76,9 @@ def transform_search(
     hunt = _Hunt(model, x.detach(), y, ball, objective, twin, failed)
     draws = Draws.of(x, generator)
     hunt.look(hunt.everywhere(point) for point in (ball.neutral, *points))
-    hunt.look(draws.uniform(ball.parameters) for _ in range(tries))
-    hunt.climb(rule or Steepest(1.25 / max(steps, 1)), steps if ball.parameters else 0)
+    if ball.parameters:
+        hunt.look(draws.uniform(ball.parameters) for _ in range(tries))
+        hunt.climb(rule or Steepest(1.25 / max(steps, 1)), steps)
     return hunt.found()
 
 
