@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from robustlens.errors import InputError
 from robustlens.figures.curves import draw_curves
 from robustlens.figures.gallery import draw_gallery
+from robustlens.figures.surfaces import draw_surfaces
 from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
 from robustlens.files import replacing
-from robustlens.studies.pictures import Gallery, Picture
+from robustlens.studies.pictures import Gallery, Picture, Surfaces
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
 
@@ -31,6 +32,8 @@ def draw(picture: Picture, theme: Theme) -> Figure:
     """
     if isinstance(picture, Gallery):
         return draw_gallery(picture, theme)
+    if isinstance(picture, Surfaces):
+        return draw_surfaces(picture, theme)
     return draw_curves(picture, theme)
 
 

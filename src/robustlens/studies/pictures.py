@@ -62,4 +62,34 @@ class Curves:
     marks: tuple[tuple[float, str], ...] = ()
 
 
-Picture = Gallery | Curves
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One surface: a height for each x (columns) and y (rows), and a name for it."""
+
+    name: str
+    x: Sequence[float]  # growing
+    y: Sequence[float]  # growing
+    height: Tensor  # (len(y), len(x))
+
+    def __post_init__(self) -> None:
+        if self.height.shape != (len(self.y), len(self.x)) or not bool(
+            self.height.isfinite().all()
+        ):
+            raise InputError(
+                f"a surface of shape {tuple(self.height.shape)}",
+                f"finite heights of shape ({len(self.y)}, {len(self.x)})",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Surfaces:
+    """Surfaces side by side, seen from above, each on its own scale, with common axes."""
+
+    name: str
+    caption: str
+    x_label: str
+    y_label: str
+    panels: tuple[Panel, ...]
+
+
+Picture = Gallery | Curves | Surfaces

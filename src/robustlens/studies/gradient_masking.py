@@ -1,0 +1,220 @@
+"""A net with a hidden gradient looks robust to PGD; checks see it, another attack breaks it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from robustlens.attacks import apgd, bind, pgd
+from robustlens.balls import L1, L2, Linf, ball
+from robustlens.data import Dataset
+from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of
+from robustlens.modes import frozen
+from robustlens.objectives import MakeObjective, margin, misclassify
+from robustlens.recipes import Recipe, fit
+from robustlens.sanity import check_model, loss_surface
+from robustlens.studies.pictures import Curves, Panel, Series, Surfaces
+from robustlens.studies.presets import (
+    FULL,
+    FULL_ROBUST,
+    QUICK,
+    QUICK_ROBUST,
+    TINY,
+    TINY_ROBUST,
+)
+from robustlens.studies.registry import Bench, Findings, Study
+from robustlens.studies.result import Number, Verdict
+from robustlens.studies.words import above, images_at
+from robustlens.types import Images, Labels, Logits, Model
+
+GAIN = 0.3
+"""The rule: by how much PGD accuracy must be too high before we call a net masked."""
+AGREE = 0.05
+"""The rule: how far two good attacks may be apart on an honest net."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A net to be masked, an honest robust one, and how to attack both."""
+
+    standard: Recipe = QUICK
+    robust: Recipe = QUICK_ROBUST
+    norm: str = "l2"  # linf, l2 or l1
+    eps: str = "1.5"
+    temperature: float = 1e4  # what the logits of the masked net are multiplied by
+    steps: tuple[int, ...] = (1, 2, 5, 10, 20, 40)  # of PGD; the last gives the numbers
+    images: int = 1000  # test images, alike from every class; 0: all
+    checked: int = 100  # of them, for the sanity checks
+    points: int = 41  # a side of the loss surfaces
+    seed: int = 0
+
+
+class Sharpened(nn.Module):
+    """A net whose logits are multiplied: the same decisions, and a softmax without a slope."""
+
+    def __init__(self, net: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.net, self.factor = net, factor
+
+    def forward(self, x: Images) -> Logits:
+        """Return the logits (b, k), times the factor."""
+        z: Logits = self.net(x) * self.factor
+        return z
+
+
+def study(config: Config, bench: Bench) -> Findings:
+    """Attack a masked and an honest net alike, and let the sanity checks look at both."""
+    plain = fit(config.standard, bench.folder, bench.device).model
+    masked = Sharpened(plain, config.temperature).eval()
+    honest = fit(config.robust, bench.folder, bench.device).model
+    data = on_device_of(honest, config.standard.dataset("test"))
+    data = data.take(config.images) if config.images else data
+    within = ball(config.norm, config.eps)
+    curves = {
+        "masked, cross-entropy": _over_steps(masked, data, within, misclassify, config),
+        "masked, margin": _over_steps(masked, data, within, margin, config),
+        "honest, cross-entropy": _over_steps(honest, data, within, misclassify, config),
+        "honest, margin": _over_steps(honest, data, within, margin, config),
+    }
+    m_loss, m_margin, h_loss, h_margin = (Number.of(rates[-1]) for rates in curves.values())
+    auto = bind(apgd, within, objective=margin, steps=config.steps[-1])
+    m_auto = Number.of(attacked_accuracy(masked, data, auto, seed=config.seed).rate)
+    transferred = Number.of(_transfer(plain, masked, data, within, config))
+    checks = {
+        name: check_model(net, data, within, images=config.checked, seed=config.seed)
+        for name, net in (("masked", masked), ("honest", honest))
+    }
+    seen, alarms = (sum(c.warned for c in checks[name]) for name in ("masked", "honest"))
+    where = f"at {config.norm} {config.eps}"
+    name = f"PGD-{config.steps[-1]} accuracy {where}"
+    numbers = {
+        f"masked net, {name}, cross-entropy": m_loss,
+        f"masked net, {name}, margin": m_margin,
+        f"masked net, accuracy under Auto-PGD on the margin {where}": m_auto,
+        f"masked net, accuracy under PGD from the unmasked net {where}": transferred,
+        "masked net, clean accuracy": Number.of(accuracy(masked, data).rate),
+        f"masked net, checks that warn (of {len(checks['masked'])})": _count(seen, config),
+        f"honest robust net, {name}, cross-entropy (control)": h_loss,
+        f"honest robust net, {name}, margin (control)": h_margin,
+        f"honest robust net, checks that warn (of {len(checks['honest'])}, control)": _count(
+            alarms, config
+        ),
+    }
+    fooled = above(m_loss, m_margin) and m_loss.value - m_margin.value > GAIN
+    agrees = abs(h_loss.value - h_margin.value) < AGREE
+    good = fooled and agrees and seen > 0 and alarms == 0
+    return Findings(
+        Verdict.REPRODUCED if good else Verdict.NOT_REPRODUCED,
+        f"{where.capitalize()} the masked net keeps {m_loss.value:.1%} under PGD on cross-entropy "
+        f"and {m_margin.value:.1%} under PGD on the margin; {seen} checks warn. The honest robust "
+        f"net keeps {h_loss.value:.1%} and {h_margin.value:.1%}; {alarms} checks warn.",
+        numbers,
+        (_surfaces(masked, honest, data, within, config), _picture(curves, config)),
+        config.seed,
+        {data.name: data.digest},
+    )
+
+
+def _over_steps(
+    model: Model, data: Dataset, within: Linf | L2 | L1, objective: MakeObjective, config: Config
+) -> list[Rate]:
+    """Return PGD accuracy for each number of steps, each a run of its own."""
+    attacks = [bind(pgd, within, steps=steps, objective=objective) for steps in config.steps]
+    return [attacked_accuracy(model, data, attack, seed=config.seed).rate for attack in attacks]
+
+
+def _transfer(
+    source: Model, target: Model, data: Dataset, within: Linf | L2 | L1, config: Config
+) -> Rate:
+    """Return the target's accuracy on the worst points that PGD finds for the source."""
+
+    def attack(model: Model, x: Images, y: Labels, generator: torch.Generator) -> Images:
+        return pgd(
+            source, x, y, within, steps=config.steps[-1], failed="worst", generator=generator
+        )
+
+    return attacked_accuracy(target, data, attack, seed=config.seed).rate
+
+
+def _count(warned: int, config: Config) -> Number:
+    """Return a number of checks: counted, not estimated, so its interval is a point."""
+    return Number(float(warned), float(warned), float(warned), config.checked)
+
+
+def _surfaces(
+    masked: Model, honest: Model, data: Dataset, within: Linf | L2 | L1, config: Config
+) -> Surfaces:
+    """Show the loss around the first image that both nets get right."""
+    x, y = images_at(data, torch.arange(min(len(data), config.checked)))
+    with frozen(masked), frozen(honest):
+        with torch.no_grad():
+            both = (masked(x).argmax(dim=1) == y) & (honest(x).argmax(dim=1) == y)
+        at = int(both.int().argmax())
+        panels = tuple(
+            _panel(name, net, x[at : at + 1], y[at : at + 1], within, config)
+            for name, net in (("masked net", masked), ("honest robust net", honest))
+        )
+    return Surfaces(
+        "loss-surfaces",
+        "Cross-entropy around one test image (the cross), up to eps in each direction: darker is "
+        "larger, each net on its own scale. Across: the direction in which the net's loss grows "
+        "most, or its margin where the loss has no gradient. Up: a random direction. Where a panel "
+        "has one colour and no lines the loss does not move.",
+        "along the gradient, in eps",
+        "a random direction, in eps",
+        panels,
+    )
+
+
+def _panel(
+    name: str, net: Model, x: Tensor, y: Tensor, within: Linf | L2 | L1, config: Config
+) -> Panel:
+    found = loss_surface(net, x, y, within, points=config.points, seed=config.seed)
+    return Panel(name, found.along, found.across, found.loss)
+
+
+def _picture(curves: dict[str, list[Rate]], config: Config) -> Curves:
+    tones = ("bad", "bad", "good", "good")
+    return Curves(
+        "accuracy-over-steps",
+        "Accuracy under PGD as it takes more steps, with 95 % intervals. On cross-entropy the "
+        "masked net looks robust however long PGD tries; on the margin it falls. On the honest net "
+        "the two agree.",
+        f"PGD steps ({config.norm} {config.eps})",
+        "accuracy",
+        tuple(
+            _series(name, config.steps, rates, tone)
+            for (name, rates), tone in zip(curves.items(), tones, strict=True)
+        ),
+    )
+
+
+def _series(name: str, steps: Sequence[int], rates: Sequence[Rate], tone: str) -> Series:
+    lows, highs = [r.low for r in rates], [r.high for r in rates]
+    return Series(name, [float(s) for s in steps], [r.value for r in rates], lows, highs, tone)
+
+
+STUDY = Study(
+    id="gradient-masking",
+    title="Robust, or only hard to attack?",
+    claim="A net whose loss has no gradient looks robust to a gradient attack, and is not: checks "
+    "see it before the number is believed, and an attack that does not need that gradient breaks "
+    "it.",
+    rule="Reproduced if the masked net's PGD accuracy on cross-entropy exceeds its PGD accuracy on "
+    "the margin, at the same steps and radius, by more than 30 points with intervals that do not "
+    "meet, at least one sanity check warns of it, none warns of the honest robust net, and that "
+    "net's two PGD accuracies differ by less than 5 points.",
+    published="Seven of nine defences of ICLR 2018 relied on hidden gradients; six were broken "
+    "completely and one in part (Athalye, Carlini & Wagner 2018). Defensive distillation, whose "
+    "logits are scaled as here, was to let 0.5 % of attacks through and let 100 % through "
+    "(Carlini & Wagner 2017). Other nets here: compared in direction.",
+    presets={
+        "tiny": Config(
+            standard=TINY, robust=TINY_ROBUST, images=60, checked=40, steps=(1, 3, 6), points=9
+        ),
+        "quick": Config(),
+        "full": Config(standard=FULL, robust=FULL_ROBUST, eps="0.5"),
+    },
+    function=study,
+)
