@@ -116,14 +116,24 @@ def test_train_evaluate_models(
     assert "--norm l2 --eps 1.5" in capsys.readouterr().out
 
     records = tmp_path / "records.jsonl"
-    words = ["evaluate", "--weights", weights, "--data", "fashion", "--images", 30, "--steps", 2]
-    got = answer(capsys, *words, "--eps", "8/255", "--norm", "linf", "--records", records)
+    words = ["evaluate", "--weights", weights, "--data", "fashion", "--limit", 30, "--steps", 2]
+    words += ["--restarts", 1, "--records", records]
+    board = tmp_path / "board.json"
+    linf = ["--eps", "8/255", "--norm", "linf", "--board", board]
+    got = answer(capsys, *words, *linf)
     assert set(got["numbers"]) == {
         "clean accuracy", "accuracy under pgd linf eps 8/255, steps 2, restarts 1",
     }  # fmt: skip
-    assert len(records.read_text().splitlines()) == 30
+    assert len(records.read_text().splitlines()) == 1 + 30
+    assert json.loads(board.read_text())["eps"] == "8/255"
+    whole = records.read_text()
+    records.write_text("".join(whole.splitlines(keepends=True)[:12]))
+    assert answer(capsys, *words, *linf, "--resume")["broken_by"] == got["broken_by"]
+    assert records.read_text() == whole
+    assert "its name differ" in refusal(capsys, *words, "--resume")
     assert main([str(word) for word in words]) == 0
     assert "95 % intervals" in capsys.readouterr().out
+    assert records.with_suffix(".old").read_text() == whole
 
     rows = answer(capsys, "models", "list", "--folder", tmp_path)["models"]
     assert [row["path"] for row in rows] == [card["weights"]]
@@ -146,13 +156,25 @@ def test_evaluate_a_model_that_someone_brings(
         "def raising():\n    raise RuntimeError('no weights here')\n"
         "class Deaf(torch.nn.Module):\n"
         "    def forward(self, x):\n        return x.detach().flatten(1)[:, :10]\n"
+        "class Nan(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.flatten(1)[:, :10] / 0 - 1 / x.new_zeros(1)\n"
+        "class Deep(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.flatten(1)[:, :10, None]\n"
         "class Masked(torch.nn.Module):\n"
         "    def forward(self, x):\n        return x.sign().flatten(1)[:, :10]\n"
         "def three():\n"
         "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 3))\n"
     )
     monkeypatch.chdir(tmp_path)
-    words = ["evaluate", "--data", "fashion", "--images", "20", "--steps", "1", "--model"]
+    words = ["evaluate", "--data", "fashion", "--limit", "20", "--model"]
+    assert "unknown attack 'pdg'" in refusal(capsys, *words, "their_pkg:build", "--attack", "pdg")
+    eight = refusal(capsys, *words, "their_pkg:build", "--norm", "linf", "--eps", "8")
+    assert "did you mean 8/255?" in eight
+    far = refusal(capsys, *words, "their_pkg:build", "--eps", "128")
+    assert "black and white images are 28 apart" in far
+    assert "not finite for 1 of 1" in refusal(capsys, *words, "their_pkg:Nan")
+    assert "shape (1, 10, 1)" in refusal(capsys, *words, "their_pkg:Deep")
+    words[1:1] = ["--steps", "1"]
     got = answer(capsys, *words, "their_pkg:build")
     assert got["numbers"]["clean accuracy"]["n"] == 20
     assert "gives a int" in refusal(capsys, *words, "their_pkg:nothing")

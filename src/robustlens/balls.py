@@ -305,11 +305,18 @@ def ball(norm: str, eps: float | str) -> Linf | L2 | L1:
     """Return the ball of a norm named in `BALLS`, with eps a number or text such as "8/255".
 
     Raises:
-        InputError: the norm is unknown, or eps is no finite number >= 0.
+        InputError: the norm is unknown, or eps is no finite number >= 0, or above 1 for linf.
     """
     if norm not in BALLS:
         raise UnknownName("norm", norm, BALLS)
-    return BALLS[norm](parse_eps(eps))
+    value = parse_eps(eps)
+    if norm == "linf" and value > 1:
+        raise InputError(
+            f"eps {eps} for linf",
+            "at most 1, for pixels are in [0, 1]",
+            f"did you mean {value:g}/255?",
+        )
+    return BALLS[norm](value)
 
 
 def written(eps: float) -> str:

@@ -8,7 +8,8 @@ import tyro
 
 from robustlens.cli.command import Answer, Build, Command
 from robustlens.cli.data import DATA, DataHelp
-from robustlens.cli.models import MODELS, Evaluate, ModelsHelp, Train
+from robustlens.cli.evaluate import Evaluate
+from robustlens.cli.models import MODELS, ModelsHelp, Train
 from robustlens.cli.studies import List, Run, Talk
 from robustlens.errors import InputError, TrainingDiverged
 from robustlens.progress import console

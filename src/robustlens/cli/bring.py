@@ -1,0 +1,62 @@
+"""Models that someone brings: found by name, and tried on one image before the work."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from torch import nn
+
+from robustlens.ascend import value_and_gradient
+from robustlens.data import Dataset, batches
+from robustlens.errors import InputError
+from robustlens.evaluation import checked_logits
+from robustlens.modes import frozen
+from robustlens.objectives import misclassify
+from robustlens.progress import console
+
+
+def imported(path: str) -> nn.Module:
+    """Return what `module:function` builds; modules of the working folder are found too."""
+    module, _, function = path.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        model = getattr(importlib.import_module(module), function)()
+    except Exception as error:  # it is someone's code: it may raise anything
+        raise InputError(
+            f"--model {path}: {error}", "module:function that returns a torch.nn.Module"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"--model {path} gives a {type(model).__name__}", "a torch.nn.Module")
+    return model
+
+
+def probe(model: nn.Module, data: Dataset) -> None:
+    """Try one image forwards and backwards, so that a misfit is said before the work, in words."""
+    x, y = next(batches(data, 1))
+    try:
+        with frozen(model):
+            classes = checked_logits(model, x, 0 * y).shape[1]
+            gradient = value_and_gradient(misclassify(model, y.clamp(max=classes - 1)), x)[1]
+    except InputError:
+        raise
+    except Exception as error:  # it is someone's code: it may raise anything
+        raise InputError(
+            f"the model fails on images of shape {data.shape}: {str(error).splitlines()[0]}",
+            "a differentiable model, and images like those it was made for",
+            "change --data or --model",
+        ) from error
+    if classes != len(data.classes):
+        raise InputError(
+            f"a model with {classes} classes for data with {len(data.classes)}",
+            "the same number, in the same order",
+            "change --data or --model",
+        )
+    if not gradient.any():
+        console.print(
+            "robustlens: warning: the gradient at the first image is zero everywhere. PGD follows "
+            "gradients, so its accuracy may say nothing about this model.",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,139 @@
+"""`robustlens evaluate`: how accurate a model is, as images are and under attack."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import nn
+
+from robustlens.attacks import ATTACKS, Bound, bind
+from robustlens.balls import ball
+from robustlens.cli.bring import imported, probe
+from robustlens.cli.command import Answer, Command, device
+from robustlens.data import Dataset
+from robustlens.data import load as load_data
+from robustlens.errors import InputError, UnknownName
+from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
+from robustlens.evaluation.scale import check_scale
+from robustlens.files import digest_json, write_json
+from robustlens.nets import load
+from robustlens.provenance import Provenance, clock, command_line, provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Command):
+    """Measure accuracy as images are and under an attack, with one record per image.
+
+    Accuracy under any attack is an upper bound of robust accuracy: a stronger one may leave less.
+    "autoattack" is the one to trust. Records are saved batch by batch; after a kill, the same
+    command with --resume goes on.
+
+    Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
+
+    Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images
+    --norm linf --eps 8/255 --attack autoattack --limit 1000
+    """
+
+    data: str  # a name from "robustlens data list", or a path
+    weights: Path | None = None  # a .safetensors file
+    model: str | None = None  # module:function that returns your torch model, for [0, 1] images
+    size: int | None = None  # crop and resize images of different sizes to this side
+    split: str = "test"  # train or test
+    limit: int = 0  # this many images, alike from every class; 0: all
+    norm: str = "l2"  # linf, l2 or l1
+    eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
+    attack: str = "pgd"  # autoattack, pgd, apgd, fab, square, ddn, fmn and others
+    version: str | None = None  # of autoattack: standard, plus or rand
+    steps: int | None = None  # of the attack; its own default if not given
+    restarts: int | None = None  # of the attack; its own default if not given
+    queries: int | None = None  # of a black-box attack; its own default if not given
+    seed: int = 0
+    batch_size: int = 250
+    records: Path | None = None  # one JSON line per image; default: in runs/evaluations
+    resume: bool = False  # go on with the records of the same run that was stopped
+    board: Path | None = None  # also write the result in the shape of a RobustBench entry
+    device: str = "auto"  # auto, cpu or cuda
+
+    def run(self) -> Answer:
+        """Measure it."""
+        attack = self._attack()
+        if self.batch_size < 1:
+            raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
+        model = self._model()
+        data = on_device_of(model, load_data(self.data, self.split, size=self.size))
+        data = data.take(self.limit) if self.limit else data
+        check_scale(attack.ball, data.shape)
+        probe(model, data)
+        save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
+        if save.exists() and not self.resume:
+            save.replace(save.with_suffix(".old"))  # an earlier run is put aside, not lost
+        with clock() as seconds:
+            result = attacked_accuracy(
+                model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
+            )
+        origin = self._origin(data, seconds())
+        if self.board is not None:
+            name = self.model or str(self.weights)
+            board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
+            write_json(self.board, {**board, "name": name})
+        return _answer(result, data, origin, save)
+
+    def _attack(self) -> Bound:
+        if self.attack not in ATTACKS:
+            raise UnknownName("attack", self.attack, ATTACKS)
+        given = {name: getattr(self, name) for name in ("version", "steps", "restarts", "queries")}
+        given = {name: value for name, value in given.items() if value is not None}
+        return bind(ATTACKS[self.attack], ball(self.norm, self.eps), **given)
+
+    def _model(self) -> nn.Module:
+        if self.weights is None and self.model is None:
+            raise InputError("neither --weights nor --model", "at least one of them")
+        built = None if self.model is None else imported(self.model)
+        if self.weights is None:
+            assert built is not None
+            model = built.eval()
+        else:
+            model = load(self.weights, into=built).model
+        return model.to(device(self.device))
+
+    def _digest(self) -> str:
+        """Name the run: by all that changes its records."""
+        same = ("json", "records", "resume", "board", "device")
+        return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
+
+    def _origin(self, data: Dataset, seconds: float) -> Provenance:
+        return provenance(
+            command_line("robustlens", *sys.argv[1:]),
+            {k: str(v) for k, v in asdict(self).items()},
+            seed=self.seed,
+            seconds=seconds,
+            data={data.name: data.digest},
+            device=data.images.device,
+        )
+
+
+def _answer(result: Evaluation, data: Dataset, origin: Provenance, save: Path) -> Answer:
+    numbers = {"clean accuracy": result.clean, result.name: result.rate}
+    per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
+    payload = {
+        "numbers": {name: rate._asdict() for name, rate in numbers.items()},
+        "broken_by": result.broken_by(),
+        "per_class": {name: rate._asdict() for name, rate in per_class.items()},
+        "confusion": result.confusion(len(data.classes)).tolist(),
+        "records": str(save),
+        "provenance": origin.as_dict(),
+    }
+    n, broken = result.rate.n, result.broken_by()
+    lines = [f"{data.name}, {n} images, 95 % intervals, {origin.seconds:.0f} s"]
+    lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
+    lines += [f"  broken {name}: {count}" for name, count in broken.items()]
+    low = min(per_class, key=lambda name: per_class[name].value)
+    high = max(per_class, key=lambda name: per_class[name].value)
+    lines += [f"  {word}: {name} {per_class[name]}" for word, name in
+              (("weakest class", low), ("strongest class", high))]  # fmt: skip
+    return Answer(payload, "\n".join([*lines, f"  records: {save}"]))
+
+
+def _kind(model: nn.Module) -> str:
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return f"{type(model).__name__} ({count} parameters)"
