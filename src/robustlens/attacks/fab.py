@@ -7,21 +7,23 @@ Each step costs one forward and one backward pass: the gradient of z_target - z_
 value, the decision and the plane that stands for the boundary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.linalg import vecdot
 
 from robustlens.ascend import value_and_gradient
-from robustlens.attacks.method import Found, attack, confirmed, nothing_found, wrong
+from robustlens.attacks.method import Found, attack, confirmed, wrong
 from robustlens.attacks.projections import geometry
 from robustlens.balls import L1, L2, Ball, Linf, per_example
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Logits, Model, Values
 
-NEWTON = 8
-"""Rounds of a projection: what they leave of the gap is far below the overshoot `eta`."""
+CLOSE, POLISH = 1.2, 4
+"""An image whose walk on a twin ends within CLOSE * eps goes on for steps // POLISH steps on the
+model: the boundary of a twin in bfloat16 is off by some per cent."""
 
 
 @attack
@@ -72,153 +74,156 @@ def fab(
     Raises:
         InputError: bad images, labels or settings, or a ball of another kind.
     """
-    geometry(ball)
     _check(steps, targets, restarts)
+    walk = Walk(_normed(ball), alpha_max, eta, beta)
+    half = replace(walk.ball, eps=walk.ball.eps / 2)
     with torch.no_grad():
         z = model(x)
     likeliest = z.scatter(1, y[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)
     done = wrong(z, y)
     found = Found(x.detach(), done, torch.where(done, 0, -1))
     aims = [(r, t) for r in range(restarts) for t in range(min(targets, z.shape[1] - 1))]
-    walk = Walk(ball, steps, alpha_max, eta, beta, twin)
     for number, (restart, aim) in enumerate(aims):
         left = torch.nonzero(~found.done).flatten()
         if not len(left):
             break
-        start = _half(ball).sample(x, generator) if restart else x
+        start = half.sample(x, generator) if restart else x
         pairs = torch.stack([y, likeliest[:, aim]], dim=1)[left]
-        new = walk(model, x[left], pairs, start[left])
-        found = found.merge(left, new, number * steps)
+        new = _chased(walk, model, twin, x[left], pairs, start[left], steps)
+        found = found.merge(left, new, number * (steps + (0 if twin is None else steps // POLISH)))
     return found
+
+
+def _chased(
+    walk: "Walk",
+    model: Model,
+    twin: Model | None,
+    x: Images,
+    pairs: Tensor,
+    start: Images,
+    steps: int,
+) -> Found:
+    """Walk on the twin, or on the model; then on the model from where the twin came close."""
+    y = pairs[:, 0]
+    near = walk(twin or model, x, pairs, start, steps)
+    found = walk.judged(model, x, y, near)
+    if twin is None:
+        return found
+    close = torch.nonzero(~found.done & (near.far < CLOSE * walk.ball.eps)).flatten()
+    if not len(close):
+        return found
+    again = walk(model, x[close], pairs[close], near.images[close], steps // POLISH)
+    return found.merge(close, walk.judged(model, x[close], y[close], again), steps)
+
+
+class Near(NamedTuple):
+    """The fooling point nearest to each image, or the first one met in the ball."""
+
+    images: Images
+    far: Values  # its distance from the image; inf where none was met
+    step: Tensor  # int64: after how many gradient steps; -1 where none was met
+
+    def at(self, rows: Tensor) -> "Near":
+        """Return those of some images."""
+        return Near(*(part[rows] for part in self))
+
+    def merge(self, rows: Tensor, new: "Near") -> "Near":
+        """Return this with the rows of others put in."""
+        return Near(*(a.index_copy(0, rows, b) for a, b in zip(self, new, strict=True)))
 
 
 @dataclass(frozen=True)
 class Walk:
-    """A walk along the boundary to one class, for each of a batch of images."""
+    """A walk along the boundary towards one class, for each of a batch of images."""
 
-    ball: Ball
-    steps: int
+    ball: Linf | L2 | L1
     alpha_max: float
     eta: float
     beta: float
-    twin: Model | None
 
-    def __call__(self, model: Model, x: Images, pairs: Tensor, start: Images) -> Found:
-        """Return what is found from `start`, for `pairs` (b, 2) of a true label and a target."""
-        trail = Trail(model, self, x, pairs)
-        point = start.detach()
-        for step in range(self.steps):
-            value, gradient = value_and_gradient(trail.objective, point)
+    def __call__(self, search: Model, x: Images, pairs: Tensor, start: Images, steps: int) -> Near:
+        """Return what is met from `start`, for `pairs` (b, 2) of a true label and a target.
+
+        Images leave once they are in the ball.
+        """
+        rows, point = torch.arange(len(x), device=x.device), start.detach()
+        none = torch.full_like(rows, -1)
+        everyone = near = Near(x.detach(), x.new_full((len(x),), torch.inf), none)
+        for step in range(steps):
+            z, value, gradient = _look(search, point, pairs)
             with torch.no_grad():
                 away = (x - point).flatten(1)
-                hit = trail.keep(point, away, step)
-                point = self.step(point, x, away, value, gradient.flatten(1), hit)
-            stay = trail.leave(step)
+                hit = wrong(z, pairs[:, 0])
+                near = self.nearer(near, point, away, hit, step)
+                back = torch.where(hit | (value >= 0), 1 - self.beta, 0.0).to(away)
+                point = self.step(point, x, away, value, gradient.flatten(1), back)
+            stay = self.unfinished(near, step)
             if stay is not None:
-                x, point = x[stay], point[stay]
-            if not len(x):
-                return trail.found
+                everyone = everyone.merge(rows, near)
+                rows, x, point, pairs = rows[stay], x[stay], point[stay], pairs[stay]
+                near = near.at(stay)
+            if not len(rows):
+                return everyone
         with torch.no_grad():
-            trail.objective(point)
-            trail.keep(point, (x - point).flatten(1), self.steps)
-        return trail.end(x)
+            hit = wrong(search(point), pairs[:, 0])
+            near = self.nearer(near, point, (x - point).flatten(1), hit, steps)
+        return everyone.merge(rows, near)
+
+    def nearer(self, near: Near, point: Images, away: Tensor, hit: Tensor, step: int) -> Near:
+        """Keep points that fool and are nearer, until one is in the ball."""
+        far = geometry(self.ball).size(away)
+        wins = hit & (far < near.far) & (near.far > self.ball.eps)
+        return Near(
+            torch.where(per_example(wins, point), point, near.images),
+            torch.where(wins, far, near.far),
+            torch.where(wins, step, near.step),
+        )
 
     def step(
-        self, point: Images, x: Images, away: Tensor, value: Values, w: Tensor, hit: Tensor
+        self, point: Images, x: Images, away: Tensor, value: Values, w: Tensor, back: Values
     ) -> Images:
-        """Return the next point: back where it fools, then across the plane, not far from x.
+        """Return the next point: `back` of the way to x, then across the plane, not far from x.
 
         `away` is x - point and `w` the gradient at the point, both (b, d).
         """
-        to_plane, size = geometry(self.ball)
-        back = torch.where(hit, 1 - self.beta, 0.0).to(away)
-        pair = torch.empty(2, *away.shape, dtype=away.dtype, device=away.device)
+        to_plane, size, rounds = geometry(self.ball)
+        pair = away.new_empty(2, *away.shape)
         torch.addcmul(point.flatten(1), away, back[:, None], out=pair[0])
         pair[1] = x.flatten(1)
         rise = vecdot(w, away)
-        d = to_plane(pair, w, torch.stack([value + back * rise, value + rise]), NEWTON)
+        d = to_plane(pair, w, torch.stack([value + back * rise, value + rise]), rounds)
         near, far = size(d).clamp_min_(1e-8)
         alpha = (near / (near + far)).clamp_max_(self.alpha_max)
         ends = pair.add_(d, alpha=self.eta)
         return torch.lerp(ends[0], ends[1], alpha[:, None]).clamp_(0.0, 1.0).view_as(point)
 
-
-class Trail:
-    """The nearest fooling points so far, of all images and of those still walking, at `rows`."""
-
-    def __init__(self, model: Model, walk: Walk, x: Images, pairs: Tensor) -> None:
-        self.model, self.search, self.ball = model, walk.twin or model, walk.ball
-        self.twin, self.pairs = walk.twin, pairs
-        self.eps, self.size = float(walk.ball.eps), geometry(walk.ball).size  # type: ignore[attr-defined]
-        self.found = nothing_found(x)
-        self.rows = torch.arange(len(x), device=x.device)
-        self.near, self.logits = x.detach(), x.new_zeros(0, 0)
-        self.far = x.new_full((len(x),), torch.inf)
-        self.when = torch.full_like(self.rows, -1)
-        self.judged = torch.zeros_like(self.rows, dtype=torch.bool)
-
-    def objective(self, x: Images) -> Values:
-        """Return z_target - z_true on the model that is searched, and remember the logits."""
-        z: Logits = self.search(x)
-        self.logits = z.detach()
-        true, target = z.gather(1, self.pairs).unbind(dim=1)
-        return target - true
-
-    def keep(self, point: Images, away: Tensor, step: int) -> Tensor:
-        """Keep the points that fool and are nearest, the first in the ball; say which fool."""
-        hit = wrong(self.logits, self.pairs[:, 0])
-        far = self.size(away)
-        wins = hit & (far < self.far) & (self.far > self.eps)
-        self.near = torch.where(per_example(wins, point), point, self.near)
-        self.far = torch.where(wins, far, self.far)
-        self.when = torch.where(wins, step, self.when)
-        return hit
-
-    def leave(self, step: int) -> Tensor | None:
-        """Judge new successes now and then; say who stays when an eighth of the batch can go."""
+    def unfinished(self, near: Near, step: int) -> Tensor | None:
+        """Say now and then who stays, when an eighth of the batch can go."""
         if step > 4 and step % 4:
             return None
-        self.judge()
-        stay = torch.nonzero(~self.judged).flatten()
-        gone = len(self.rows) - len(stay)
-        if not gone or gone < len(self.rows) / 8:
-            return None
-        for name in ("rows", "pairs", "near", "far", "when", "judged"):
-            setattr(self, name, getattr(self, name)[stay])
-        return stay
+        stay = torch.nonzero(near.far > self.ball.eps).flatten()
+        gone = len(near.far) - len(stay)
+        return stay if gone and gone >= len(near.far) / 8 else None
 
-    def judge(self) -> None:
-        """Ask the model about the successes of its twin, and write down what is certain."""
-        new = torch.nonzero((self.far <= self.eps) & ~self.judged).flatten()
-        if not len(new):
-            return
-        done = torch.ones_like(new, dtype=torch.bool)
-        if self.twin is not None:
-            with torch.no_grad():
-                done = wrong(self.model(self.near[new]), self.pairs[new, 0])
-        self.far = self.far.index_fill(0, new[~done], torch.inf)
-        self._write(new[done], self.near[new[done]])
-
-    def end(self, x: Images) -> Found:
-        """Judge, and give each image that is left a last try: its nearest point, projected."""
-        self.judge()
-        left = torch.nonzero(~self.judged & self.far.isfinite()).flatten()
-        if len(left):
-            moved = self.ball.project(self.near[left], x[left])
-            last = confirmed(self.model, x[left], self.pairs[left, 0], moved, self.when[left])
-            self._write(left[last.done], last.images[last.done])
-        return self.found
-
-    def _write(self, rows: Tensor, images: Images) -> None:
-        self.judged = self.judged.index_fill(0, rows, True)
-        new = Found(images, torch.ones_like(rows, dtype=torch.bool), self.when[rows])
-        self.found = self.found.merge(self.rows[rows], new)
+    def judged(self, model: Model, x: Images, y: Labels, near: Near) -> Found:
+        """Return the nearest points that the model gets wrong, those outside put into the ball."""
+        inside = per_example(near.far <= self.ball.eps, x)
+        candidates = torch.where(inside, near.images, self.ball.project(near.images, x))
+        return confirmed(model, x, y, candidates, near.step)
 
 
-def _half(ball: Ball) -> Ball:
-    """Return the ball of half the radius."""
-    assert isinstance(ball, Linf | L2 | L1)
-    return type(ball)(ball.eps / 2)
+def _look(search: Model, x: Images, pairs: Tensor) -> tuple[Logits, Values, Images]:
+    """Return the logits, and z_target - z_true with its gradient: one pass each way."""
+    seen: list[Logits] = []
+
+    def difference(x: Images) -> Values:
+        z = search(x)
+        seen.append(z.detach())
+        true, target = z.gather(1, pairs).unbind(dim=1)
+        return target - true
+
+    value, gradient = value_and_gradient(difference, x)
+    return seen[0], value, gradient
 
 
 def _check(steps: int, targets: int, restarts: int) -> None:
@@ -226,3 +231,10 @@ def _check(steps: int, targets: int, restarts: int) -> None:
     for name, (value, least) in given.items():
         if value < least:
             raise InputError(f"{name} is {value}", f"at least {least}", f"change {name}")
+
+
+def _normed(ball: Ball) -> Linf | L2 | L1:
+    """Return the ball, if its projections are known."""
+    geometry(ball)
+    assert isinstance(ball, Linf | L2 | L1)
+    return ball

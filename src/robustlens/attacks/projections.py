@@ -18,7 +18,6 @@ from torch.linalg import vecdot
 
 from robustlens.balls import L1, L2, Ball, Linf
 from robustlens.errors import InputError
-from robustlens.types import Values
 
 FAR = 1e30
 """A multiplier that takes every pixel to its wall, and is finite times 0."""
@@ -104,8 +103,7 @@ def _meeting(kink: Tensor, slope: Tensor, most: Tensor, want: Tensor, rounds: in
 
 def size_linf(d: Tensor) -> Tensor:
     """Return the largest |entry| along the last dimension."""
-    low, high = torch.aminmax(d, dim=-1)
-    return torch.maximum(high, -low)
+    return d.abs().amax(dim=-1)
 
 
 def size_l2(d: Tensor) -> Tensor:
@@ -123,13 +121,14 @@ class Geometry(NamedTuple):
     """What an attack needs of a norm: the way to a plane, and lengths."""
 
     to_plane: Callable[[Tensor, Tensor, Tensor, int], Tensor]
-    size: Callable[[Tensor], Values]
+    size: Callable[[Tensor], Tensor]
+    rounds: int  # enough for a step that overshoots by some per cent anyway
 
 
 GEOMETRIES: dict[type[Ball], Geometry] = {
-    Linf: Geometry(to_plane_linf, size_linf),
-    L2: Geometry(to_plane_l2, size_l2),
-    L1: Geometry(to_plane_l1, size_l1),
+    Linf: Geometry(to_plane_linf, size_linf, 5),
+    L2: Geometry(to_plane_l2, size_l2, 5),
+    L1: Geometry(to_plane_l1, size_l1, 20),
 }
 """The norms whose projections are known."""
 
