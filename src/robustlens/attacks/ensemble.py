@@ -1,0 +1,126 @@
+"""AutoAttack: the ensemble that robust accuracy is measured with.
+
+x_adv = autoattack(model, x, y, Linf(8 / 255), version="standard", generator=g)
+autoattack.found(model, x, y, Linf(8 / 255), generator=g).by      # which part broke what
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import nn
+
+from robustlens.attacks.bound import Bound, bind
+from robustlens.attacks.fab import fab
+from robustlens.attacks.gradient import apgd, apgd_targeted
+from robustlens.attacks.method import Found, attack
+from robustlens.attacks.square import square
+from robustlens.attacks.worst import Worst
+from robustlens.balls import L1, Ball
+from robustlens.errors import UnknownName
+from robustlens.modes import Twin, fast, frozen
+from robustlens.objectives import MakeObjective, dlr, expected, margin, misclassify
+from robustlens.types import Images, Labels, Model
+
+Version = Literal["standard", "plus", "rand"]
+
+
+@attack
+def autoattack(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    version: Version = "standard",
+    twin: Model | Literal["auto"] | None = "auto",
+    batch_size: int = 256,
+    generator: torch.Generator,
+) -> Found:
+    """Return images that fool the model, by the AutoAttack ensemble; `found` says which broke what.
+
+    "standard": Auto-PGD on cross-entropy (100 steps), on the targeted DLR loss (9 targets, 100
+    steps each), FAB targeted (9 targets, 100 steps each), Square (5000 queries). "plus": also
+    Auto-PGD on DLR and five restarts. "rand", for models that answer at random: Auto-PGD on
+    cross-entropy and on DLR, each gradient the mean of 20. With K classes there are
+    min(9, K - 1) targets; where DLR is not defined (K < 4) the margin takes its place. For l1
+    Auto-PGD on cross-entropy gets 5 restarts, and 5 targets are aimed at.
+    Source: Croce & Hein 2020, section 5; 2021 ("Mind the box") for l1.
+
+    Args:
+        twin: where to search. "auto" searches on `fast(model)` if its decisions agree with those
+            of the model; every success is confirmed on the model, and what resists is attacked
+            again on the model itself (targeted, 3 classes). None: all of it on the model.
+
+    Raises:
+        UnknownName: the version.
+        InputError: bad images, labels, or a ball that is no norm ball.
+    """
+    if version not in VERSIONS:
+        raise UnknownName("version", str(version), VERSIONS)
+    classes = _classes(model, x)
+    parts = VERSIONS[version](ball, classes)
+    search = twin_of(model, x) if twin == "auto" and version != "rand" else twin
+    if not callable(search):
+        return Worst(parts, batch_size).found(model, x, y, generator)
+    again = bind(apgd_targeted, ball, targets=3)
+    parts = (*Worst(parts).on_twin(search).attacks, again)
+    return Worst(parts, batch_size).found(model, x, y, generator)
+
+
+def _standard(ball: Ball, classes: int) -> tuple[Bound, ...]:
+    l1 = isinstance(ball, L1)
+    return (
+        bind(apgd, ball, restarts=5 if l1 else 1),
+        bind(apgd_targeted, ball, targets=5 if l1 else 9),
+        bind(fab, ball),
+        bind(square, ball),
+    )
+
+
+def _plus(ball: Ball, classes: int) -> tuple[Bound, ...]:
+    return (
+        bind(apgd, ball, restarts=5),
+        bind(apgd, ball, restarts=5, objective=_ratio(classes)),
+        bind(fab, ball, restarts=5),
+        bind(square, ball),
+        bind(apgd_targeted, ball),
+        bind(fab, ball),
+    )
+
+
+def _rand(ball: Ball, classes: int) -> tuple[Bound, ...]:
+    return (
+        bind(apgd, ball, objective=expected(misclassify, 20)),
+        bind(apgd, ball, objective=expected(_ratio(classes), 20)),
+    )
+
+
+VERSIONS: dict[str, Callable[[Ball, int], tuple[Bound, ...]]] = {
+    "standard": _standard,
+    "plus": _plus,
+    "rand": _rand,
+}
+
+
+def twin_of(model: Model, x: Images, agreement: float = 0.98) -> Twin | None:
+    """Return `fast(model)`, or None where it cannot be trusted to search for the model.
+
+    That is: the model is no module, x are not float32, or on the first images the twin's
+    decisions agree with the model's on less than a share `agreement`.
+    """
+    if not isinstance(model, nn.Module) or x.dtype != torch.float32 or not len(x):
+        return None
+    twin, some = fast(model), x[:128]
+    with frozen(model), torch.no_grad():
+        same = (twin(some).argmax(dim=1) == model(some).argmax(dim=1)).float().mean()
+    return twin if float(same) >= agreement else None
+
+
+def _ratio(classes: int) -> MakeObjective:
+    return dlr if classes >= 4 else margin
+
+
+def _classes(model: Model, x: Images) -> int:
+    with torch.no_grad():
+        return int(model(x[:1]).shape[1]) if len(x) else 0

@@ -1,0 +1,122 @@
+"""What every attack promises: ball, box, seed, model untouched, batches, the clean image."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from robustlens.attacks import ATTACKS, bind
+from robustlens.balls import L1, L2, Linf
+from robustlens.errors import InputError
+from robustlens.streams import stream
+
+RADII = {Linf: 0.06, L2: 0.35, L1: 1.2}
+FEW: dict[str, dict[str, Any]] = {
+    "autoattack": {"batch_size": 40},
+    "pgd": {"steps": 6, "restarts": 2},
+    "apgd": {"steps": 12},
+    "apgd_targeted": {"steps": 8, "targets": 3},
+    "mi_fgsm": {"steps": 5},
+    "fab": {"steps": 8, "targets": 3},
+    "square": {"queries": 60},
+    "hopskipjump": {"queries": 300},
+    "deepfool": {"steps": 10},
+    "carlini_wagner": {"steps": 15},
+    "ddn": {"steps": 15},
+    "fmn": {"steps": 15},
+}
+QUICK = [name for name in ATTACKS if name != "autoattack"]
+
+
+class Net(nn.Module):
+    """A small net whose arithmetic for an image does not depend on the others of its batch."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(channels + 10 * classes)
+        size = channels * 36
+        self.first = nn.Parameter(torch.randn(12, size, generator=g) * 3 / size**0.5)
+        self.second = nn.Parameter(torch.randn(classes, 12, generator=g))
+        self.quiet = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = ((x.flatten(1) - 0.5)[:, None] * self.first).sum(dim=-1).relu()
+        return (self.quiet(hidden)[:, None] * self.second).sum(dim=-1)
+
+
+def images(net: Net, channels: int, count: int) -> tuple[Tensor, Tensor]:
+    """Images with the labels that the net gives them, every seventh label wrong."""
+    x = torch.rand(count, channels, 6, 6, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        z = net.eval()(x)
+    y = z.argmax(dim=1)
+    y[6::7] = (y[6::7] + 1) % z.shape[1]
+    return x, y
+
+
+def norms_of(name: str) -> list[type]:
+    found = []
+    x, y = images(net := Net(1, 3), 1, 2)
+    for kind, eps in RADII.items():
+        try:
+            bind(ATTACKS[name], kind(eps), **FEW.get(name, {}))(net, x, y, stream(0))
+        except InputError as error:
+            assert "expected" in str(error)
+            continue
+        found.append(kind)
+    assert found
+    return found
+
+
+CASES = [(name, kind) for name in QUICK for kind in norms_of(name)]
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda v: getattr(v, "__name__", v))
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_promises(name: str, kind: Callable[[float], Any], classes: int, channels: int) -> None:
+    check(name, kind, classes, channels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RADII, ids=lambda k: k.__name__)
+@pytest.mark.parametrize(("classes", "channels"), [(2, 3), (3, 1), (10, 1)])
+@pytest.mark.parametrize("version", ["standard", "plus", "rand"])
+def test_promises_of_the_ensemble(
+    version: str, kind: Callable[[float], Any], classes: int, channels: int
+) -> None:
+    check("autoattack", kind, classes, channels, version=version)
+
+
+def check(
+    name: str, kind: Callable[[float], Any], classes: int, channels: int, **settings: Any
+) -> None:
+    net, ball = Net(channels, classes), kind(RADII[kind])  # type: ignore[index]
+    x, y = images(net, channels, 64)
+    attack = bind(ATTACKS[name], ball, **FEW.get(name, {}), **settings)
+    kept = [x.clone(), y.clone(), *(p.clone() for p in net.parameters())]
+    net.train()
+    found = attack.found(net, x, y, stream(0, "attack"))
+    assert net.training
+    assert net.quiet.training
+    assert all(p.grad is None and p.requires_grad for p in net.parameters())
+    assert all(map(torch.equal, kept, [x, y, *net.parameters()]))
+    net.eval()
+    assert not found.images.requires_grad
+    assert found.images.min() >= 0
+    assert found.images.max() <= 1
+    assert (ball.distance(found.images, x) <= ball.eps + 1e-6 * max(1.0, ball.eps)).all()
+    with torch.no_grad():
+        wrong = net(found.images).argmax(dim=1) != y
+    assert torch.equal(found.done, wrong)
+    assert torch.equal(found.images[~found.done], x[~found.done])
+    assert torch.equal(found.step >= 0, found.done)
+    assert found.done[6::7].all()  # wrong as they are
+    assert name == "random_search" or 9 < found.done.sum()
+    again = attack(net, x, y, stream(0, "attack"))
+    assert torch.equal(again, found.images)
+    for part in (slice(0, 1), slice(1, 8), slice(8, 64)):
+        alone = attack(net, x[part], y[part], stream(0, "attack"))
+        assert torch.equal(alone, found.images[part]), name
