@@ -1,7 +1,7 @@
 """Another adversary, another robustness: nets trained against one critic before all the others."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -148,9 +148,9 @@ def _train(
             validation_attack=attack,
             folder=place.parent,
         )
-    words = flags({"robust": recipe.as_dict()}, {"robust": Recipe().as_dict()}, ".")
+    words = flags(asdict(config), asdict(STUDY.presets["quick"]), ".")
     origin = provenance(
-        command_line("robustlens", "run", STUDY.id, *words),
+        command_line("robustlens", "run", STUDY.id, "--preset", "quick", *words),
         what,
         seed=recipe.seed,
         data={data.name: data.digest},
