@@ -45,7 +45,6 @@ from robustlens.streams import initialised, stream, uniform
 from robustlens.types import Images, Labels
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "cifar10-l2-0.5.safetensors"
-BATCH = 128
 EPS = {"linf": 8 / 255, "l2": 0.5}
 MEMORY = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 ON_TWIN = {"pgd twin", "pgd worst twin"}
@@ -248,16 +247,18 @@ class Line:
 def watched(model: nn.Module, line: Line) -> Iterator[None]:
     """Note what an attack leaves behind in the model, and put the model back."""
     asks = [parameter.requires_grad for parameter in model.parameters()]
-    yield
-    if any(parameter.grad is not None for parameter in model.parameters()):
-        line.left.add("gradients")
-    if any(part.training for part in model.modules()):
-        line.left.add("training mode")
-    if asks != [parameter.requires_grad for parameter in model.parameters()]:
-        line.left.add("requires_grad")
-    model.eval().zero_grad(set_to_none=True)
-    for parameter, ask in zip(model.parameters(), asks, strict=True):
-        parameter.requires_grad_(ask)
+    try:
+        yield
+    finally:
+        if any(parameter.grad is not None for parameter in model.parameters()):
+            line.left.add("gradients")
+        if any(part.training for part in model.modules()):
+            line.left.add("training mode")
+        if asks != [parameter.requires_grad for parameter in model.parameters()]:
+            line.left.add("requires_grad")
+        model.eval().zero_grad(set_to_none=True)
+        for parameter, ask in zip(model.parameters(), asks, strict=True):
+            parameter.requires_grad_(ask)
 
 
 def measure(
@@ -270,21 +271,27 @@ def measure(
         for turn, (x, y) in enumerate([turns[0], *turns]):
             order = list(runs)[turn % len(runs) :] + list(runs)[: turn % len(runs)]
             for name in order:
-                with watched(task.model, lines[name]):
-                    seconds, found = timed(runs[name], x, y)
-                    if turn > 0:
-                        lines[name].seconds.append(seconds)
-                        lines[name].look(task, x, y, found)
+                if name in lines:
+                    try:
+                        with watched(task.model, lines[name]):
+                            take_turn(task, runs[name], x, y, lines[name], counts=turn > 0)
+                    except Exception as error:  # reported, and out of the race
+                        if name not in OTHERS:
+                            raise
+                        print(f"  {name} failed: {str(error).splitlines()[0]}")
+                        del lines[name]
                 advance(1, name)
     return lines
 
 
-def timed(run: Run, x: Images, y: Labels) -> tuple[float, Tensor]:
+def take_turn(task: Task, run: Run, x: Images, y: Labels, line: Line, *, counts: bool) -> None:
     synchronise(x)
     with clock() as passed:
         found = run(x, y)
         synchronise(x)
-    return passed(), found
+    if counts:
+        line.seconds.append(passed())
+        line.look(task, x, y, found)
 
 
 def synchronise(x: Tensor) -> None:
@@ -343,7 +350,7 @@ def prepared(options: argparse.Namespace) -> tuple[nn.Module, Images, Labels]:
     part = data.load("cifar10", "test").take(2 * options.images).to(options.device)
     x, y = part.images.float() / 255, part.labels
     with torch.no_grad():
-        right = torch.cat([model(c).argmax(dim=1) for c in torch.split(x, BATCH)]) == y
+        right = torch.cat([model(c).argmax(dim=1) for c in torch.split(x, options.batch)]) == y
     return model, x[right][: options.images], y[right][: options.images]
 
 
@@ -352,7 +359,8 @@ def parsed(words: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--images", type=int, default=512, help="in batches of 128 (default 512)")
+    add("--images", type=int, default=512, help="of the test set (default 512)")
+    add("--batch", type=int, default=128)
     add("--rounds", type=int, default=2, help="times that all batches are attacked (default 2)")
     add("--steps", type=int, default=40)
     add("--norm", choices=tuple(EPS), help="one norm only")
@@ -386,13 +394,15 @@ def main(words: list[str] | None = None) -> None:
         for memory in MEMORY if options.memory is None else (options.memory,):
             held = x.contiguous(memory_format=MEMORY[memory])
             turns = (
-                list(zip(torch.split(held, BATCH), torch.split(y, BATCH), strict=True))
+                list(
+                    zip(
+                        torch.split(held, options.batch), torch.split(y, options.batch), strict=True
+                    )
+                )
                 * options.rounds
             )
             title = f"{BALLS[norm](EPS[norm])}, {options.steps} steps, images {memory}"
-            print(
-                f"\n{title}, {len(turns)} turns of at most {BATCH} images; median seconds a turn:"
-            )
+            print(f"\n{title}; {len(turns)} turns of at most {options.batch}, median seconds:")
             lines = measure(task, runs, turns, title)
             report(task, lines, options.rounds, len(x))
     missing = [name for name in others if describe(name).endswith("not installed")]
