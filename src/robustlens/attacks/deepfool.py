@@ -1,0 +1,113 @@
+"""DeepFool: step after step to the nearest boundary of the linearised model.
+
+x_near = deepfool(model, x, y, L2(0.5), steps=50)
+distances = smallest(bind(deepfool, Linf(1.0)), model, x, y, generator)   # attacks.nearest
+"""
+
+import torch
+from torch import Tensor
+
+from robustlens.attacks.method import Found, attack
+from robustlens.attacks.nearest import Nearest, search
+from robustlens.attacks.norms import Norm, norm_of
+from robustlens.balls import L2, Ball, Linf, per_example
+from robustlens.errors import InputError
+from robustlens.types import Images, Labels, Logits, Model
+
+BEYOND = 1e-4
+"""Added to the logit gap, as in the authors' code, so that a step does not end on the boundary."""
+LOOK_EVERY = 4
+"""Steps after which finished images may leave."""
+
+
+@attack
+def deepfool(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    *,
+    steps: int = 50,
+    overshoot: float = 0.02,
+    classes: int = 10,
+    twin: Model | None = None,
+    generator: torch.Generator | None = None,
+) -> Found:
+    """Return images that the model gets wrong near x, by steps to the nearest linear boundary.
+
+    Each step takes the gradients of the likeliest classes and goes to the nearest of the planes
+    on which one of their linearised logits equals that of y. An image is finished as soon as its
+    sum of steps, times 1 + overshoot and clipped to the box, is classified wrongly; then the line
+    back to x is searched on the model (12 forward passes), which the paper does not do.
+    Deterministic. Source: Moosavi-Dezfooli et al. 2016, Algorithm 2 (l2) and section 3.3 (l-inf).
+
+    Args:
+        model: images in [0, 1] to logits; put in evaluation mode meanwhile if it is a module.
+        x, y: images (b, c, h, w) and their true labels (b,).
+        ball: `L2` or `Linf`: where the perturbation found is larger than its eps, the clean image
+            is returned and counts as a failure. `L2(sqrt(d))` and `Linf(1.0)` never bind.
+        steps: linearisations at most; each costs one forward and `classes` backward passes.
+        overshoot: how far beyond the planes the images are placed, as a share.
+        classes: how many classes count, the likeliest at x, y among them.
+        twin: a faster model to search on; what it finds, the model confirms at the end, or up to
+            10 % further out.
+
+    Raises:
+        InputError: bad images, labels, steps, overshoot or classes, or a ball of another kind.
+    """
+    norm = norm_of(ball, (Linf, L2))
+    for name, value, least in (
+        ("steps", steps, 1), ("overshoot", overshoot, 0), ("classes", classes, 2),
+    ):  # fmt: skip
+        if not value >= least:
+            raise InputError(f"{name} is {value}", f"at least {least}", f"change {name}")
+
+    def walk(nearest: Nearest) -> None:
+        rivals = _rivals(nearest.seen(nearest.x), nearest.y, classes - 1)
+        total, here = torch.zeros_like(nearest.x), nearest
+        rows = torch.arange(len(total), device=total.device)
+        for step in range(steps + 1):
+            point = (here.x + (1 + overshoot) * total).clamp_(0.0, 1.0)
+            z, gaps, slopes = _linearised(here, point, rivals)
+            here.keep(z, point, step)
+            if step % LOOK_EVERY == 0:
+                here.confirm()
+            open_ = here.met.length == torch.inf
+            total = total + torch.where(per_example(open_, total), _step(norm, gaps, slopes), 0.0)
+            if step % LOOK_EVERY == 0 or step == steps:
+                stay = torch.nonzero(open_).flatten()
+                if len(stay) <= len(rows) * 7 / 8 or step == steps:
+                    nearest.take(rows, here)
+                    rows, total, rivals = rows[stay], total[stay], rivals[stay]
+                    here = nearest.some(rows)
+            if not len(rows):
+                break
+
+    return search(model, x, y, ball, norm, walk, twin)
+
+
+def _rivals(z: Logits, y: Labels, count: int) -> Tensor:
+    """Return the likeliest wrong classes, (b, count) or fewer."""
+    count = min(count, z.shape[1] - 1)
+    return z.scatter(1, y[:, None], -torch.inf).topk(count, dim=1).indices
+
+
+def _linearised(here: Nearest, point: Images, rivals: Tensor) -> tuple[Logits, Tensor, Tensor]:
+    """Return the logits, and z_k - z_y with its gradient for each rival k: (r, b), (r, b, ...)."""
+    with torch.enable_grad():
+        moved = point.detach().requires_grad_(True)
+        z = here.seen(moved)
+        gaps = (z.gather(1, rivals) - z.gather(1, here.y[:, None])).unbind(dim=1)
+        slopes = [torch.autograd.grad(gap.sum(), moved, retain_graph=True)[0] for gap in gaps]
+    return z.detach(), torch.stack(gaps).detach(), torch.stack(slopes)
+
+
+def _step(norm: Norm, gaps: Tensor, slopes: Tensor) -> Images:
+    """Return the shortest step to one of the planes."""
+    size = torch.stack([norm.dual(slope) for slope in slopes])
+    far = gaps.abs() / size.clamp_min(1e-12)
+    best = far.argmin(dim=0)
+    pick = (best, torch.arange(len(best), device=best.device))
+    length = (gaps.abs() + BEYOND)[pick] / size[pick].clamp_min(1e-12)
+    slope = slopes[pick]
+    return norm.steepest(slope) * per_example(length, slope)

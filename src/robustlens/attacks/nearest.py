@@ -1,0 +1,201 @@
+"""The nearest image that the model gets wrong: what minimum-norm attacks share.
+
+    found = search(model, x, y, ball, norm, walk, twin)       # walk moves points and looks at them
+    attack = bind(fmn, L2(55.5))                              # a ball that cannot bind
+    distances = smallest(attack, model, x, y, generator)      # (b,), inf where nothing was found
+
+A walk keeps whatever wrong decision it meets nearest to x. Then the line back to x is searched on
+the model itself, and only what the model confirms inside the ball counts.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustlens.ascend import value_and_gradient
+from robustlens.attacks.bound import Bound
+from robustlens.attacks.method import Found, confirmed
+from robustlens.attacks.norms import Norm
+from robustlens.balls import Ball, per_example, radius
+from robustlens.objectives import logit_margin
+from robustlens.types import Images, Labels, Logits, Model, Values
+
+CONFIRM_EVERY = 10
+"""Steps after which the model looks at what the twin has found."""
+HALVINGS = 12
+"""Of the line back to x: to 1/4096 of its length."""
+FURTHER = (1.003, 1.01, 1.03, 1.1)
+"""How much further out the model looks where it denies what the twin found."""
+
+Score = Callable[[Logits, Labels], Values]
+"""Logits (b, k) and labels (b,) to what a walk makes grow, (b,)."""
+
+
+class Kept(NamedTuple):
+    """The nearest wrong image of each example; length inf and step -1 where there is none."""
+
+    images: Images
+    length: Values
+    step: Tensor
+
+    def or_nearer(self, other: "Kept") -> "Kept":
+        """Return the nearer of two, this one where they tie."""
+        wins = other.length < self.length
+        pick = per_example(wins, self.images)
+        return Kept(
+            torch.where(pick, other.images, self.images),
+            torch.where(wins, other.length, self.length),
+            torch.where(wins, other.step, self.step),
+        )
+
+
+class Look(NamedTuple):
+    """What a walk sees at its points, one entry an example."""
+
+    wrong: Tensor  # bool
+    value: Values
+    gradient: Images
+
+
+class Nearest:
+    """Centers, labels, and the nearest wrong images met so far.
+
+    A walk looks through the twin if there is one. Every few steps the model looks at the nearest
+    images met: those it denies are dropped, and the nearest that it confirmed stand again.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        x: Images,
+        y: Labels,
+        norm: Norm,
+        twin: Model | None = None,
+        gap: float = 0.0,
+    ) -> None:
+        self.model, self.twin, self.x, self.y = model, twin, x.detach(), y
+        self.norm, self.gap = norm, gap
+        self.met = self.sure = Kept(self.x, x.new_full(y.shape, torch.inf), torch.full_like(y, -1))
+
+    def some(self, rows: Tensor) -> "Nearest":
+        """Return the part of some of the examples."""
+        part = Nearest(self.model, self.x[rows], self.y[rows], self.norm, self.twin, self.gap)
+        part.met = Kept(*(a[rows] for a in self.met))
+        part.sure = Kept(*(a[rows] for a in self.sure))
+        return part
+
+    def take(self, rows: Tensor, part: "Nearest") -> None:
+        """Take over what a part has met."""
+        pairs = zip(self.met, part.met, strict=True)
+        self.met = Kept(*(a.index_copy(0, rows, b) for a, b in pairs))
+        pairs = zip(self.sure, part.sure, strict=True)
+        self.sure = Kept(*(a.index_copy(0, rows, b) for a, b in pairs))
+
+    def seen(self, point: Images) -> Logits:
+        """Return what the walk sees: the logits of the twin, or of the model if there is none."""
+        return (self.twin or self.model)(point)
+
+    def look(self, score: Score, point: Images, step: int) -> Look:
+        """Keep the points met after `step` steps; return what is seen there, and the gradient."""
+        logits: list[Logits] = []
+
+        def objective(x: Images) -> Values:
+            logits.append(self.seen(x))
+            return score(logits[-1], self.y)
+
+        value, gradient = value_and_gradient(objective, point)
+        return Look(self.keep(logits[-1].detach(), point, step), value, gradient)
+
+    def keep(self, z: Logits, point: Images, step: int) -> Tensor:
+        """Take over the wrong points that are nearest so far; return which points are wrong."""
+        hit = firmly_wrong(z, self.y, self.gap)
+        self.met = self.met.or_nearer(self._kept(hit, point, torch.full_like(self.y, step)))
+        if self.twin is not None and step % CONFIRM_EVERY == 0:
+            self.confirm()
+        return hit
+
+    def confirm(self) -> None:
+        """Let the model look at what the twin has found, and drop what it denies."""
+        if self.twin is not None:
+            self.met = self.sure.or_nearer(self._judged(self.met.images, self.met.step))
+        self.sure = self.met
+
+    def settle(self) -> Kept:
+        """Return the nearest images that the model gets wrong, after a search of the line to x."""
+        last = self.met
+        self.confirm()
+        for factor in FURTHER if self.twin is not None else ():
+            point = torch.lerp(self.x, last.images, factor).clamp_(0.0, 1.0)
+            self.sure = self.sure.or_nearer(self._judged(point, last.step))
+        far = self.sure
+        low, high = torch.zeros_like(far.length), far.length.nan_to_num(posinf=0.0)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            new = self._judged(self.norm.project(far.images, self.x, middle), far.step)
+            hit = new.length.isfinite()
+            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)
+            self.sure = self.sure.or_nearer(new)
+        return self.sure
+
+    def _judged(self, point: Images, step: Tensor) -> Kept:
+        """Return the points that the model gets wrong."""
+        with torch.no_grad():
+            hit = firmly_wrong(self.model(point), self.y, self.gap)
+        return self._kept(hit, point, step)
+
+    def _kept(self, hit: Tensor, point: Images, step: Tensor) -> Kept:
+        length = self.norm.length(point, self.x)
+        return Kept(point.detach(), torch.where(hit, length, torch.inf), step)
+
+
+def search(
+    model: Model,
+    x: Images,
+    y: Labels,
+    ball: Ball,
+    norm: Norm,
+    walk: Callable[[Nearest], None],
+    twin: Model | None = None,
+    gap: float = 0.0,
+) -> Found:
+    """Return the nearest wrong images that a walk finds, where they lie inside the ball.
+
+    Images that the model gets wrong already are done at step 0, unchanged, and do not walk. With a
+    `gap` only decisions count that are wrong by more than it, in logits.
+    """
+    found = confirmed(model, x, y, x.detach(), torch.zeros_like(y))
+    rows = torch.nonzero(~found.done).flatten()
+    if not len(rows):
+        return found
+    nearest = Nearest(model, x[rows], y[rows], norm, twin, gap)
+    with torch.no_grad():
+        walk(nearest)
+        kept = nearest.settle()
+    inside = ball.distance(kept.images, nearest.x) <= radius(ball)
+    images = torch.where(per_example(inside, nearest.x), kept.images, nearest.x)
+    return found.merge(rows, confirmed(model, nearest.x, nearest.y, images, kept.step))
+
+
+def firmly_wrong(z: Logits, y: Labels, gap: float = 0.0) -> Tensor:
+    """Say where the best wrong logit beats the true one by `gap`, and by more than rounding.
+
+    The nearest wrong image stands at the boundary: 64 units in the last place of the largest logit
+    keep the verdict on it the same in a batch of another size.
+    """
+    rounding = 64 * torch.finfo(z.dtype).eps * z.abs().amax(dim=1)
+    return logit_margin(z, y) > rounding.clamp_min(gap)
+
+
+def smallest(
+    attack: Bound, model: Model, x: Images, y: Labels, generator: torch.Generator
+) -> Values:
+    """Return how far a minimum-norm attack had to go, (b,), in the norm of its ball.
+
+    0 where the model is wrong already, inf where nothing was found inside the ball; for the bare
+    distance give the attack a ball that cannot bind: Linf(1.0), L2(sqrt(d)) or L1(d) for images of
+    d numbers.
+    """
+    found = attack.found(model, x, y, generator)
+    return torch.where(found.done, attack.ball.distance(found.images, x), torch.inf)
