@@ -7,13 +7,12 @@ It owns no randomness, no device and no model, and waits for no device inside th
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from robustlens.balls import Ball, per_example, rows_of
+from robustlens.balls import Ball, around, per_example, rows_of
 from robustlens.errors import InputError
 from robustlens.rules import Rule
 from robustlens.types import Objective, Points, Values
@@ -77,8 +76,8 @@ def ascend(
     if steps < 0:
         raise InputError(f"steps is {steps}", "a whole number >= 0", "change steps")
     x = x.detach()
-    project = partial(ball.project, center=x)
-    point = project((x if start is None else start).detach())
+    project = around(ball, x)
+    point = project(x if start is None else torch.empty_like(x).copy_(start.detach()))
     walk = _Walk(point, point, point.new_full(x.shape[:1], -torch.inf))
     state: Any = rule.init(point, ball, steps)
     record = _Record(walk, steps)
@@ -94,7 +93,7 @@ def ascend(
             record.leave(walk, rows)
             walk, state, x = _rows((walk, state, x), rows, len(x))
             ball = rows_of(ball, rows)
-            project = partial(ball.project, center=x)
+            project = around(ball, x)
         if not len(x):
             return record.found
     with torch.no_grad():

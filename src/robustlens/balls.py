@@ -11,6 +11,7 @@ point may stand outside by rounding; feasibility holds up to 1e-6 relative to ma
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -52,7 +53,7 @@ def _unit(gradient: Points) -> Points:
     flat = gradient.flatten(1)
     flat = flat / flat.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(flat.dtype).tiny)
     length = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
-    return (flat / torch.where(length > 0, length, 1.0)).view_as(gradient)
+    return flat.div_(torch.where(length > 0, length, 1.0)).view_as(gradient)
 
 
 def _checked(eps: float) -> None:
@@ -76,8 +77,11 @@ class Linf:
 
     def project(self, x: Points, center: Points) -> Points:
         """Clip to the cube and to the box: the exact Euclidean projection."""
-        low, high = (center - self.eps).clamp_min_(0.0), (center + self.eps).clamp_max_(1.0)
-        return torch.clamp(x, low, high)
+        return torch.clamp(x, *self.walls(center))
+
+    def walls(self, center: Points) -> tuple[Points, Points]:
+        """Return the least and the greatest value that every pixel may have."""
+        return (center - self.eps).clamp_min_(0.0), (center + self.eps).clamp_max_(1.0)
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return the sign of the gradient (dual norm l1)."""
@@ -113,7 +117,7 @@ class L2:
         intersection: that would need an iteration, and no attack is stronger for it.
         """
         delta = x - center
-        length = self.distance(x, center)
+        length = torch.linalg.vector_norm(delta.flatten(1), dim=1)
         factor = torch.where(length > self.eps, self.eps / length, 1.0)
         return delta.mul_(per_example(factor, x)).add_(center).clamp_(0.0, 1.0)
 
@@ -275,6 +279,14 @@ class Masked:
     def distance(self, x: Points, center: Points) -> Values:
         """Return the distance of `ball`."""
         return self.ball.distance(x, center)
+
+
+def around(ball: Ball, center: Points) -> Callable[[Points], Points]:
+    """Return the projection of the ball around `center`; what all calls share is done once."""
+    if type(ball) is not Linf:
+        return partial(ball.project, center=center)
+    low, high = ball.walls(center)
+    return partial(torch.clamp, min=low, max=high)
 
 
 def rows_of(ball: Ball, rows: Tensor) -> Ball:

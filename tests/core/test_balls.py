@@ -17,6 +17,7 @@ from robustlens.balls import (
     Box,
     Linf,
     Masked,
+    around,
     ball,
     parse_eps,
     per_example,
@@ -59,6 +60,14 @@ def test_projection_is_feasible_and_idempotent(kind: type, problem: Any) -> None
     slack = 1e-6 * max(1.0, eps)
     assert (norm(inside.double() - center.double(), kind) <= eps + slack).all()
     assert torch.allclose(kind(eps).project(inside, center), inside, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", NORMS)
+@given(problem=problems())
+def test_the_projection_around_a_center_is_that_of_the_ball(kind: type, problem: Any) -> None:
+    x, center, eps = problem
+    for held in (kind(eps), Masked(kind(eps), center > 0.5)):
+        assert torch.equal(around(held, center)(x), held.project(x, center))
 
 
 @pytest.mark.parametrize("kind", NORMS)

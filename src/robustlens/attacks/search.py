@@ -148,13 +148,13 @@ class Hunt:
     def keep(self, x: Images, value: Values, hit: Tensor) -> None:
         """Take over the points that are worse than those kept, without waiting for the device.
 
-        Where images leave once fooled, the first point that fools stays: what an image gets must
-        not depend on when its neighbours leave.
+        Where images leave once fooled, the first point that fools counts and stays: what an image
+        gets must not depend on when its neighbours leave.
         """
         now = self.now
-        first = hit & ~now.done
-        open_ = ~hit if self.failed == "clean" else torch.ones_like(hit)
-        wins = first | (open_ & (hit == now.done) & (value > now.value))
+        wins = first = hit & ~now.done
+        if self.failed == "worst":
+            wins = first | ((hit == now.done) & (value > now.value))
         self.now = Met(
             torch.where(per_example(wins, x), x, now.images),
             torch.where(wins, value, now.value),
