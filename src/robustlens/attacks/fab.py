@@ -74,7 +74,8 @@ def fab(
     Raises:
         InputError: bad images, labels or settings, or a ball of another kind.
     """
-    _check(steps, targets, restarts)
+    counts = {"steps": (steps, 0), "targets": (targets, 1), "restarts": (restarts, 1)}
+    _check(counts, {"alpha_max": alpha_max, "beta": beta}, eta)
     walk = Walk(_normed(ball), alpha_max, eta, beta)
     half = replace(walk.ball, eps=walk.ball.eps / 2)
     with torch.no_grad():
@@ -226,11 +227,15 @@ def _look(search: Model, x: Images, pairs: Tensor) -> tuple[Logits, Values, Imag
     return seen[0], value, gradient
 
 
-def _check(steps: int, targets: int, restarts: int) -> None:
-    given = {"steps": (steps, 0), "targets": (targets, 1), "restarts": (restarts, 1)}
-    for name, (value, least) in given.items():
+def _check(counts: dict[str, tuple[int, int]], shares: dict[str, float], eta: float) -> None:
+    for name, (value, least) in counts.items():
         if value < least:
             raise InputError(f"{name} is {value}", f"at least {least}", f"change {name}")
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise InputError(f"{name} is {share}", "a number from 0 to 1", f"change {name}")
+    if not eta > 0:
+        raise InputError(f"eta is {eta}", "a number > 0, such as 1.05", "change eta")
 
 
 def _normed(ball: Ball) -> Linf | L2 | L1:
