@@ -16,7 +16,7 @@ from robustlens.figures.theme import Theme
 from robustlens.studies.pictures import Panel, Surfaces
 
 # Pixels.
-PANEL, HEIGHT = 560, 560
+PANEL, HEIGHT = 560, 500
 LEVELS = 8
 """Contour lines, evenly between the lowest and the highest point."""
 
@@ -34,20 +34,20 @@ def draw_surfaces(surfaces: Surfaces, theme: Theme) -> Figure:
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     for number, panel in enumerate(surfaces.panels, 1):
         axes = figure.add_subplot(1, count, number, facecolor=theme.background)
-        _style(axes, surfaces, panel, theme)
+        _style(axes, surfaces.x_label, surfaces.y_label if number == 1 else "", theme)
+        axes.set_title(panel.name, loc="left", pad=9, color=theme.text, font=font())
         _paint(axes, panel, theme)
     return figure
 
 
-def _style(axes: Axes, surfaces: Surfaces, panel: Panel, theme: Theme) -> None:
+def _style(axes: Axes, x_label: str, y_label: str, theme: Theme) -> None:
     axes.spines[:].set_visible(False)
     axes.set_box_aspect(1)
     axes.tick_params(length=0, pad=6, colors=theme.muted, labelsize=POINTS, labelfontfamily=FONT)
     axes.locator_params(nbins=4)
     words: dict[str, Any] = {"color": theme.muted, "font": font(), "parse_math": False}
-    axes.set_xlabel(surfaces.x_label, labelpad=6, **words)
-    axes.set_ylabel(surfaces.y_label, labelpad=6, **words)
-    axes.set_title(panel.name, loc="left", pad=9, color=theme.text, font=font(), parse_math=False)
+    axes.set_xlabel(x_label, labelpad=6, **words)
+    axes.set_ylabel(y_label, labelpad=6, **words)
 
 
 def _paint(axes: Axes, panel: Panel, theme: Theme) -> None:
@@ -72,7 +72,7 @@ def _paint(axes: Axes, panel: Panel, theme: Theme) -> None:
             panel.x, panel.y, height, levels=lines, colors=[theme.background], linewidths=0.8
         )
     axes.plot(0, 0, marker="+", markersize=10, markeredgewidth=1.6, color=theme.text)
-    bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.8, aspect=24, pad=0.03)
+    bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.9, aspect=24, pad=0.03)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, colors=theme.muted, labelsize=POINTS, labelfontfamily=FONT)
     bar.set_ticks([low] if flat else [low, (low + high) / 2, high])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_o
 from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, margin, misclassify
 from robustlens.recipes import Recipe, fit
-from robustlens.sanity import check_model, loss_surface
+from robustlens.sanity import Check, check_model, loss_surface
 from robustlens.studies.pictures import Curves, Panel, Series, Surfaces
 from robustlens.studies.presets import (
     FULL,
@@ -63,6 +64,19 @@ class Sharpened(nn.Module):
         return z
 
 
+class Seen(NamedTuple):
+    """What one net shows: PGD accuracy over the steps on two losses, and its sanity checks."""
+
+    loss: list[Rate]
+    margin: list[Rate]
+    checks: tuple[Check, ...]
+
+    @property
+    def warned(self) -> int:
+        """How many checks warn."""
+        return sum(check.warned for check in self.checks)
+
+
 def study(config: Config, bench: Bench) -> Findings:
     """Attack a masked and an honest net alike, and let the sanity checks look at both."""
     plain = fit(config.standard, bench.folder, bench.device).model
@@ -71,48 +85,55 @@ def study(config: Config, bench: Bench) -> Findings:
     data = on_device_of(honest, config.standard.dataset("test"))
     data = data.take(config.images) if config.images else data
     within = ball(config.norm, config.eps)
-    curves = {
-        "masked, cross-entropy": _over_steps(masked, data, within, misclassify, config),
-        "masked, margin": _over_steps(masked, data, within, margin, config),
-        "honest, cross-entropy": _over_steps(honest, data, within, misclassify, config),
-        "honest, margin": _over_steps(honest, data, within, margin, config),
-    }
-    m_loss, m_margin, h_loss, h_margin = (Number.of(rates[-1]) for rates in curves.values())
-    auto = bind(apgd, within, objective=margin, steps=config.steps[-1])
-    m_auto = Number.of(attacked_accuracy(masked, data, auto, seed=config.seed).rate)
-    transferred = Number.of(_transfer(plain, masked, data, within, config))
-    checks = {
-        name: check_model(net, data, within, images=config.checked, seed=config.seed)
-        for name, net in (("masked", masked), ("honest", honest))
-    }
-    seen, alarms = (sum(c.warned for c in checks[name]) for name in ("masked", "honest"))
+    m, h = (_look(net, data, within, config) for net in (masked, honest))
     where = f"at {config.norm} {config.eps}"
-    name = f"PGD-{config.steps[-1]} accuracy {where}"
+    auto = bind(apgd, within, objective=margin, steps=config.steps[-1])
     numbers = {
-        f"masked net, {name}, cross-entropy": m_loss,
-        f"masked net, {name}, margin": m_margin,
-        f"masked net, accuracy under Auto-PGD on the margin {where}": m_auto,
-        f"masked net, accuracy under PGD from the unmasked net {where}": transferred,
-        "masked net, clean accuracy": Number.of(accuracy(masked, data).rate),
-        f"masked net, checks that warn (of {len(checks['masked'])})": _count(seen, config),
-        f"honest robust net, {name}, cross-entropy (control)": h_loss,
-        f"honest robust net, {name}, margin (control)": h_margin,
-        f"honest robust net, checks that warn (of {len(checks['honest'])}, control)": _count(
-            alarms, config
+        f"masked net, PGD-{config.steps[-1]} accuracy {where}": Number.of(m.loss[-1]),
+        f"masked net, the same on the margin {where}, accuracy": Number.of(m.margin[-1]),
+        f"masked net, accuracy under Auto-PGD on the margin {where}": Number.of(
+            attacked_accuracy(masked, data, auto, seed=config.seed).rate
         ),
+        f"masked net, accuracy under PGD from the unmasked net {where}": Number.of(
+            _transfer(plain, masked, data, within, config)
+        ),
+        "masked net, clean accuracy": Number.of(accuracy(masked, data).rate),
+        f"masked net, checks that warn, of {len(m.checks)}": _count(m, config),
+        f"honest robust net, PGD-{config.steps[-1]} accuracy {where} (control)": Number.of(
+            h.loss[-1]
+        ),
+        f"honest robust net, the same on the margin {where}, accuracy (control)": Number.of(
+            h.margin[-1]
+        ),
+        f"honest robust net, checks that warn, of {len(h.checks)} (control)": _count(h, config),
     }
-    fooled = above(m_loss, m_margin) and m_loss.value - m_margin.value > GAIN
-    agrees = abs(h_loss.value - h_margin.value) < AGREE
-    good = fooled and agrees and seen > 0 and alarms == 0
     return Findings(
-        Verdict.REPRODUCED if good else Verdict.NOT_REPRODUCED,
-        f"{where.capitalize()} the masked net keeps {m_loss.value:.1%} under PGD on cross-entropy "
-        f"and {m_margin.value:.1%} under PGD on the margin; {seen} checks warn. The honest robust "
-        f"net keeps {h_loss.value:.1%} and {h_margin.value:.1%}; {alarms} checks warn.",
+        verdict(m, h),
+        f"Within {config.norm} {config.eps} the masked net keeps {m.loss[-1].value:.1%} under PGD "
+        f"on cross-entropy and {m.margin[-1].value:.1%} under PGD on the margin; {m.warned} of "
+        f"{len(m.checks)} checks warn. The honest robust net keeps {h.loss[-1].value:.1%} and "
+        f"{h.margin[-1].value:.1%}; {h.warned} warn.",
         numbers,
-        (_surfaces(masked, honest, data, within, config), _picture(curves, config)),
+        (_surfaces(masked, honest, data, within, config), _picture(m, h, config)),
         config.seed,
         {data.name: data.digest},
+    )
+
+
+def verdict(masked: Seen, honest: Seen) -> Verdict:
+    """Return the verdict by the rule of the study."""
+    loss, other = Number.of(masked.loss[-1]), Number.of(masked.margin[-1])
+    fooled = above(loss, other) and loss.value - other.value > GAIN
+    agrees = abs(honest.loss[-1].value - honest.margin[-1].value) < AGREE
+    good = fooled and agrees and masked.warned > 0 and honest.warned == 0
+    return Verdict.REPRODUCED if good else Verdict.NOT_REPRODUCED
+
+
+def _look(net: Model, data: Dataset, within: Linf | L2 | L1, config: Config) -> Seen:
+    return Seen(
+        _over_steps(net, data, within, misclassify, config),
+        _over_steps(net, data, within, margin, config),
+        check_model(net, data, within, images=config.checked, seed=config.seed),
     )
 
 
@@ -137,9 +158,10 @@ def _transfer(
     return attacked_accuracy(target, data, attack, seed=config.seed).rate
 
 
-def _count(warned: int, config: Config) -> Number:
-    """Return a number of checks: counted, not estimated, so its interval is a point."""
-    return Number(float(warned), float(warned), float(warned), config.checked)
+def _count(seen: Seen, config: Config) -> Number:
+    """Return the number of warnings: counted, not estimated, so its interval is a point."""
+    warned = float(seen.warned)
+    return Number(warned, warned, warned, config.checked)
 
 
 def _surfaces(
@@ -174,19 +196,21 @@ def _panel(
     return Panel(name, found.along, found.across, found.loss)
 
 
-def _picture(curves: dict[str, list[Rate]], config: Config) -> Curves:
-    tones = ("bad", "bad", "good", "good")
+def _picture(masked: Seen, honest: Seen, config: Config) -> Curves:
+    lines = (
+        ("masked, cross-entropy", masked.loss, "bad"),
+        ("masked, margin", masked.margin, "bad"),
+        ("honest, cross-entropy", honest.loss, "good"),
+        ("honest, margin", honest.margin, "good"),
+    )
     return Curves(
         "accuracy-over-steps",
-        "Accuracy under PGD as it takes more steps, with 95 % intervals. On cross-entropy the "
-        "masked net looks robust however long PGD tries; on the margin it falls. On the honest net "
-        "the two agree.",
+        "Accuracy under PGD of more and more steps, with 95 % intervals, on cross-entropy and on "
+        "the margin (best wrong logit minus true logit). Every number of steps is a run of its "
+        "own.",
         f"PGD steps ({config.norm} {config.eps})",
         "accuracy",
-        tuple(
-            _series(name, config.steps, rates, tone)
-            for (name, rates), tone in zip(curves.items(), tones, strict=True)
-        ),
+        tuple(_series(name, config.steps, rates, tone) for name, rates, tone in lines),
     )
 
 
