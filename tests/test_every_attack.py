@@ -62,8 +62,7 @@ def norms_of(name: str) -> list[type]:
     for kind, eps in RADII.items():
         try:
             bind(ATTACKS[name], kind(eps), **FEW.get(name, {}))(net, x, y, stream(0))
-        except InputError as error:
-            assert "expected" in str(error)
+        except InputError:
             continue
         found.append(kind)
     assert found
@@ -114,7 +113,7 @@ def check(
     assert torch.equal(found.images[~found.done], x[~found.done])
     assert torch.equal(found.step >= 0, found.done)
     assert found.done[6::7].all()  # wrong as they are
-    assert name == "random_search" or 9 < found.done.sum()
+    assert name == "random_search" or found.done.sum() > 9
     again = attack(net, x, y, stream(0, "attack"))
     assert torch.equal(again, found.images)
     for part in (slice(0, 1), slice(1, 8), slice(8, 64)):
