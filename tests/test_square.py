@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.attacks.square import square
-from robustlens.attacks.square_moves import MOVES, side_share
+from robustlens.attacks.square_moves import MOVES, side_share, write
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.modes import fast
@@ -37,7 +37,7 @@ def run(model: Any, x: Tensor, y: Tensor, ball: Ball, queries: int = 40, **setti
 @pytest.mark.parametrize("ball", BALLS, ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize(("classes", "c"), [(2, 1), (3, 3), (10, 3)])
-@pytest.mark.parametrize("size", [0, 1, 7, 64])
+@pytest.mark.parametrize("size", [0, 7, 64])
 def test_what_is_found_is_an_image_of_the_ball_that_fools(
     ball: Any, dtype: torch.dtype, classes: int, c: int, size: int
 ) -> None:
@@ -67,7 +67,7 @@ def test_what_is_found_is_an_image_of_the_ball_that_fools(
 
 @pytest.mark.parametrize("ball", [Linf(16 / 255), L2(0.5), L1(1.2)], ids=str)
 def test_an_image_gets_the_same_alone_and_in_any_batch(ball: Any) -> None:
-    model, x = scores(10, 3), images(10, 3)
+    model, x = scores(10, 3), images(6, 3)
     y = model(x).argmax(dim=1)
     whole = run(model, x, y, ball, restarts=2)
     assert 0 < whole.done.sum() < len(x)
@@ -128,7 +128,7 @@ def test_every_proposal_of_every_side_is_in_the_ball(kind: type) -> None:
         numbers = torch.rand(50, move.to_propose(3), generator=stream(side))
         tried = best.clone()
         for patch in move.propose(best, x, ball, side, numbers):
-            tried.flatten(2).scatter_(2, patch.cells, patch.new)
+            write(tried, patch.cells, patch.new)
         changed = (tried != best).flatten(1).sum(dim=1)
         assert (changed > 0).all() or kind is L1
         if kind is Linf:
@@ -150,6 +150,14 @@ def test_small_and_oblong_images_are_attacked(kind: type, shape: tuple[int, int]
     found = run(model, x, y, kind(1.0 if kind is Linf else 40.0), queries=200)
     assert found.images.isfinite().all()
     assert found.done.any()
+
+
+@pytest.mark.parametrize("factor", [0.1, 3.0, 20.0])
+def test_the_quick_projection_is_near_the_exact_one(factor: float) -> None:
+    x = images(20, 3)
+    delta = factor * (torch.rand(20, 3, 8, 8, generator=stream(1)) - 0.5) ** 3
+    quick, exact = MOVES[L1].fit(x, delta, L1(5.0)), L1(5.0).project(x + delta, x)  # type: ignore[attr-defined]
+    assert (quick - exact).flatten(1).abs().sum(dim=1).max() < 0.2
 
 
 def test_places_cover_the_whole_image() -> None:

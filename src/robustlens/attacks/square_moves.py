@@ -9,6 +9,7 @@ outside its patches, so no image is copied to try one.
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -16,18 +17,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from robustlens.balls import L1, L2, Ball, Linf, radius
+from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
 from robustlens.types import Images
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After how many proposals the share of changed pixels halves, whatever the number of queries."""
 TINY = 1e-12
+ROOT_STEPS = 8
 
 
 class Patch(NamedTuple):
     """Some pixels of each image, what they were, and what is proposed for them."""
 
-    cells: Tensor  # int64 (b, c, k), places in (h * w)
+    cells: Tensor | None  # int64 (b, c, k), places in (h * w); None for all of them
     old: Tensor  # (b, c, k)
     new: Tensor  # (b, c, k)
 
@@ -120,7 +122,7 @@ class Bumps:
         c, h, w = x.shape[1:]
         size = _tile(h, w)
         rows, columns = h // size, w // size
-        lying, signs = numbers.split([rows * columns, c * rows * columns], dim=1)
+        lying, signs = numbers[:, : rows * columns], numbers[:, rows * columns :]
         bumps = self.bumps(size, lying, x).view(-1, 1, rows, columns, size, size)
         tiles = bumps * _signs(signs).view(-1, c, rows, columns, 1, 1)
         tiled = tiles.transpose(3, 4).reshape(-1, c, rows * size, columns * size)
@@ -130,8 +132,8 @@ class Bumps:
 
     def fit(self, x: Images, delta: Images, ball: Ball) -> Images:
         """Return x + delta, with the length of the ball before the box cuts."""
-        length = torch.linalg.vector_norm(delta.flatten(1), dim=1).clamp_min_(TINY)
-        return (x + delta * (radius(ball) / length).view(-1, 1, 1, 1)).clamp_(0.0, 1.0)
+        length = ball.distance(x + delta, x).clamp_min(TINY)
+        return (x + delta * per_example(radius(ball) / length, x)).clamp_(0.0, 1.0)
 
     def propose(
         self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
@@ -173,13 +175,30 @@ class Bumps:
 
 
 class SparseBumps(Bumps):
-    """l1: windows as in l2, and then the exact projection on ball and box, which makes zeros."""
+    """l1: windows as in l2, and then the projection on ball and box, which makes zeros."""
 
     power = 1
 
     def fit(self, x: Images, delta: Images, ball: Ball) -> Images:
-        """Return the projection of x + delta, where sums of rounded pixels stay below eps."""
-        return L1(radius(ball) * (1 - 1e-6)).project(x + delta, x)
+        """Return x + delta, its pixels shrunk by one threshold until it is in the ball.
+
+        That is the form of the exact projection. The threshold is found by false position, for a
+        sort of all pixels would take longer than the model; what it is off is made up by scale.
+        """
+        flat, eps = delta.flatten(1), radius(ball) * (1 - 1e-6)  # sums of rounded pixels fit
+        sign, size = flat.sign(), flat.abs()
+        room = 0.5 + sign * (0.5 - x.flatten(1))
+
+        def shrunk(threshold: Tensor) -> Tensor:
+            return torch.minimum((size - threshold).clamp_(min=0.0), room)
+
+        def excess(threshold: Tensor) -> Tensor:
+            return shrunk(threshold).sum(dim=1, keepdim=True) - eps
+
+        moved = shrunk(_root(excess, size.amax(dim=1, keepdim=True)))
+        total = moved.sum(dim=1, keepdim=True)
+        moved.mul_(sign).mul_((eps / total.clamp_min(TINY)).clamp_(max=1.0))
+        return (x + moved.view_as(x)).clamp_(0.0, 1.0)
 
     def propose(
         self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
@@ -188,8 +207,8 @@ class SparseBumps(Bumps):
         moved = best.clone()
         for patch in self.exchange(best, x, ball, side, numbers):
             write(moved, patch.cells, patch.new)
-        every = torch.arange(moved[0, 0].numel(), device=x.device).expand(*x.shape[:2], -1)
-        return [Patch(every, best.flatten(2).clone(), self.fit(x, moved - x, ball).flatten(2))]
+        new = self.fit(x, moved.sub_(x), ball)
+        return [Patch(None, best.flatten(2).clone(), new.flatten(2))]
 
     def size(self, delta: Tensor) -> Tensor:
         """Return what sums to the budget of the ball."""
@@ -207,17 +226,34 @@ MOVES: dict[type, Move] = {Linf: Corners(), L2: Bumps(), L1: SparseBumps()}
 
 def side_share(p_init: float, proposals: int) -> float:
     """Return the share of pixels in a square after so many proposals."""
-    return p_init / 2 ** sum(proposals > mark for mark in HALVINGS)
+    return p_init / float(2 ** sum(proposals > mark for mark in HALVINGS))
 
 
-def write(images: Images, cells: Tensor, values: Tensor) -> None:
+def write(images: Images, cells: Tensor | None, values: Tensor) -> None:
     """Write values (b, c, k) into images, in place."""
-    images.flatten(2).scatter_(2, cells, values)
+    pixels = images.flatten(2)
+    pixels.copy_(values) if cells is None else pixels.scatter_(2, cells, values)
 
 
 def _at(images: Images, cells: Tensor) -> Tensor:
     """Return the values of images at cells, (b, c, k)."""
     return images.flatten(2).gather(2, cells)
+
+
+def _root(falling: Callable[[Tensor], Tensor], high: Tensor) -> Tensor:
+    """Return where a function of each row falls to 0 in [0, high], from below; 0 if it is not > 0.
+
+    False position, where the value at an end that stays counts half from then on.
+    """
+    low = torch.zeros_like(high)
+    above, below = falling(low), falling(high)
+    for _ in range(ROOT_STEPS):
+        middle = low + (high - low) * (above / (above - below).clamp_min(TINY)).clamp(0.0, 1.0)
+        value = falling(middle)
+        up = value > 0
+        low, high = torch.where(up, middle, low), torch.where(up, high, middle)
+        above, below = torch.where(up, value, above / 2), torch.where(up, below / 2, value)
+    return low
 
 
 def _signs(numbers: Tensor) -> Tensor:
@@ -271,4 +307,5 @@ def _bump(h: int, w: int, power: int) -> Tensor:
     reach = torch.maximum(rows.abs()[:, None], columns.abs()[None, :]).long()
     heights = torch.arange(1, max(h, w) // 2 + 2, dtype=torch.float64) ** (-4 if power == 1 else -2)
     hill = heights.flip(0).cumsum(0).flip(0)[reach]
-    return hill / torch.linalg.vector_norm(hill, ord=power).clamp_min(TINY)
+    length: Tensor = torch.linalg.vector_norm(hill, ord=power)
+    return hill / length.clamp_min(TINY)
