@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 import pytest
@@ -17,11 +16,12 @@ from robustlens.attacks.projections import (
     to_plane_l2,
     to_plane_linf,
 )
-from robustlens.balls import L1, L2, Box, Linf, Masked
+from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.streams import stream
 
 TO_PLANE = [to_plane_linf, to_plane_l2, to_plane_l1]
+NORMS: list[Ball] = [Linf(0.1), L2(0.1), L1(0.1)]
 Projection = Callable[..., Tensor]
 
 
@@ -165,7 +165,8 @@ def test_inputs_are_not_written_to(to_plane: Projection) -> None:
 
 
 def test_every_norm_ball_has_a_geometry_and_others_are_refused() -> None:
-    for ball, d in product((Linf(0.1), L2(0.1), L1(0.1)), (torch.tensor([[3.0, -4.0]]),)):
+    d = torch.tensor([[3.0, -4.0]])
+    for ball in NORMS:
         expected = ball.distance(d[:, None, None], torch.zeros(1, 1, 1, 2))
         assert torch.equal(geometry(ball).size(d), expected)
     assert len(GEOMETRIES) == 3

@@ -46,7 +46,8 @@ def to_plane_l2(z: Tensor, w: Tensor, gap: Tensor, rounds: int = 40) -> Tensor:
     """Return the step of least l2 length from z to the plane; all else as `to_plane_linf`."""
     w, want = _scaled(w, gap)
     size, room = w.abs(), _room(z, w)
-    t = _meeting(room / size, size.square(), room.mul_(size), want, rounds)
+    kink, most = room / size, room.mul_(size)
+    t = _meeting(kink, size.square_(), most, want, rounds)
     return torch.addcmul(z, w, t[..., None]).clamp_(0.0, 1.0).sub_(z)
 
 
@@ -59,12 +60,12 @@ def to_plane_l1(z: Tensor, w: Tensor, gap: Tensor, rounds: int = 40) -> Tensor:
     w, want = _scaled(w, gap)
     size, room = w.abs(), _room(z, w)
     gain = size * room
-    above = torch.empty_like(size)
+    above, part = torch.empty_like(size), torch.empty_like(size)
     low, high = torch.zeros_like(want), torch.ones_like(want)
     for _ in range(rounds):
         middle = (low + high).mul_(0.5)
         torch.gt(size, middle[..., None], out=above)
-        more = vecdot(above, gain) > want
+        more = torch.mul(above, gain, out=part).sum(dim=-1) > want
         low, high = torch.where(more, middle, low), torch.where(more, high, middle)
     full = torch.gt(size, high[..., None], out=above)
     band = (size > low[..., None]).to(size).sub_(full)
@@ -75,8 +76,7 @@ def to_plane_l1(z: Tensor, w: Tensor, gap: Tensor, rounds: int = 40) -> Tensor:
 
 def _scaled(w: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:
     """Return the direction to the plane with largest entry 1, and how far it is along it."""
-    low, high = torch.aminmax(w, dim=-1)
-    largest = torch.maximum(high, -low).clamp_min_(torch.finfo(w.dtype).tiny)
+    largest = size_linf(w).clamp_min_(torch.finfo(w.dtype).tiny)
     factor = torch.where(gap > 0, -1.0, 1.0).to(w) / largest
     return w * factor[..., None], (gap * factor).abs_()
 
@@ -93,10 +93,11 @@ def _meeting(kink: Tensor, slope: Tensor, most: Tensor, want: Tensor, rounds: in
     """
     reach = most.sum(dim=-1)
     t = torch.where(want < reach, 0.0, FAR).to(want)
-    free = torch.empty_like(kink)
+    free, part = torch.empty_like(kink), torch.empty_like(kink)  # memory is what costs here
     for _ in range(rounds):
         torch.gt(kink, t[..., None], out=free)
-        rise, rest = vecdot(free, slope), reach - vecdot(free, most)
+        rise = torch.mul(free, slope, out=part).sum(dim=-1)
+        rest = reach - free.mul_(most).sum(dim=-1)
         t = torch.where(rise > 0, torch.maximum(t, (want - rest) / rise), t).clamp_max_(FAR)
     return t
 
@@ -128,7 +129,7 @@ class Geometry(NamedTuple):
 GEOMETRIES: dict[type[Ball], Geometry] = {
     Linf: Geometry(to_plane_linf, size_linf, 5),
     L2: Geometry(to_plane_l2, size_l2, 5),
-    L1: Geometry(to_plane_l1, size_l1, 20),
+    L1: Geometry(to_plane_l1, size_l1, 14),
 }
 """The norms whose projections are known."""
 
