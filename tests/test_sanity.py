@@ -354,6 +354,13 @@ def test_a_surface_without_gradient_says_so(wrap, direction: str, trained) -> No
     assert bool(found.loss.isfinite().all())
 
 
+def test_a_surface_is_around_one_image(trained) -> None:
+    with pytest.raises(InputError, match="one image"):
+        loss_surface(trained.model, trained.x[:2], trained.y[:2], L2(EPS))
+    with pytest.raises(InputError, match="two points"):
+        loss_surface(trained.model, trained.x[:1], trained.y[:1], L2(EPS), points=1)
+
+
 def test_exact_loss_keeps_what_cross_entropy_loses() -> None:
     z, y = torch.tensor([[0.0, 1.0, -1.0], [30.0, 0.0, 0.0]]), torch.tensor([1, 0])
     assert float(cross_entropy(z[1:], y[1:])) == 0

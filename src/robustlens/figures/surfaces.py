@@ -72,7 +72,7 @@ def _paint(axes: Axes, panel: Panel, theme: Theme) -> None:
             panel.x, panel.y, height, levels=lines, colors=[theme.background], linewidths=0.8
         )
     axes.plot(0, 0, marker="+", markersize=10, markeredgewidth=1.6, color=theme.text)
-    bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.9, aspect=24, pad=0.03)
+    bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.72, aspect=24, pad=0.03)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, colors=theme.muted, labelsize=POINTS, labelfontfamily=FONT)
     bar.set_ticks([low] if flat else [low, (low + high) / 2, high])

@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 
 from robustlens.ascend import value_and_gradient
 from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
+from robustlens.errors import InputError
 from robustlens.objectives import margin, misclassify
 from robustlens.sanity.check import Check, Subject, judged
 from robustlens.streams import Draws, stream
@@ -51,7 +52,16 @@ def loss_surface(
     Along the horizontal axis it follows the steepest ascent of cross-entropy; where that gradient
     is 0 that of the margin, and where that is 0 too a random direction. Points are not cut with
     the box, so that the grid is a plane. The model is used in the mode it is in.
+    After Tramer et al. 2018 (Ensemble Adversarial Training), section 4.1, figure 2.
+
+    Raises:
+        InputError: not one image with its label, or fewer than two points a side.
     """
+    if len(x) != 1 or y.shape != x.shape[:1] or points < 2:
+        raise InputError(
+            f"{len(x)} images, {len(y)} labels, {points} points",
+            "one image (1, c, h, w) with its label, and at least two points",
+        )
     up, which = _steepest(model, x, y, ball, seed)
     aside = _random(x, ball, seed, "across")
     offsets = torch.linspace(-reach, reach, points, dtype=x.dtype, device=x.device) * radius(ball)
