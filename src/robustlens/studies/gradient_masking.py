@@ -180,9 +180,9 @@ def _surfaces(
     return Surfaces(
         "loss-surfaces",
         "Cross-entropy around one test image (the cross), up to eps in each direction: the "
-        "stronger the colour the larger, each net on its own scale. Across: the direction in which the net's loss grows "
-        "most, or its margin where the loss has no gradient. Up: a random direction. Where a panel "
-        "has one colour and no lines the loss does not move.",
+        "stronger the colour the larger, each net on its own scale. Across: the direction in "
+        "which the net's loss grows most, or its margin where the loss has no gradient. Up: a "
+        "random direction. Where a panel has one colour and no lines the loss does not move.",
         "along the gradient, in eps",
         "a random direction, in eps",
         panels,
