@@ -30,7 +30,7 @@ from robustlens.vision import loss_gradient, picture
 
 CARRIED = 1 / 4
 """The rule: training for another critic may bring at most this share of the gain."""
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.5, 1.0)
 """Strengths of the curves, as shares of the strength of training."""
 Matrix = Mapping[tuple[str, str], Rate]
 """Accuracy by (net, critic)."""
