@@ -4,10 +4,11 @@
     python benchmarks/pgd_peers.py --images 1000 --rounds 3
     python benchmarks/pgd_peers.py --quick --only ours   # seconds: a tiny net, to see that it runs
 
-All get the same model object, images, labels, memory format, eps, step size (2.5 eps / steps) and
-number of steps, one random start each (captum's l2 fails with one and goes without; adv-lib has
-no l2). They take turns on one batch, in an order that changes, then on the next; the first turn
-warms up and does not count. A ratio is the median over the turns of the ratio inside a turn.
+All get the same model object, images, labels, memory format (torchattacks' l2 fails in
+channels_last), eps, step size (2.5 eps / steps) and number of steps, one random start each
+(captum's l2 fails with one and goes without; adv-lib has no l2). They take turns on one batch, in
+an order that changes, then on the next; the first turn warms up and does not count. A ratio is
+the median over the turns of the ratio inside a turn.
 
 "bare" is the floor: forward and gradient to the input of the model with frozen parameters, `steps`
 times, and nothing else. "pgd worst" makes all steps with all images, as the others do; "pgd" lets
@@ -364,7 +365,7 @@ def parsed(words: list[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=2, help="times that all batches are attacked (default 2)")
     add("--steps", type=int, default=40)
     add("--norm", choices=tuple(EPS), help="one norm only")
-    add("--memory", choices=tuple(MEMORY), help="one memory format of the images only")
+    add("--memory", choices=tuple(MEMORY), help="one memory format only")
     add("--only", help=f"'ours', or some of {','.join(OTHERS)}; default all")
     add("--weights", type=Path, default=WEIGHTS)
     add("--device", type=torch.device, default=torch.device("cpu"))
@@ -389,21 +390,17 @@ def main(words: list[str] | None = None) -> None:
     )
     print(f"robustlens {commit()}; {'; '.join(map(describe, others)) or 'no others'}")
     for norm in EPS if options.norm is None else (options.norm,):
-        task = Task(model, norm, options.steps)
-        runs = contestants(task, others)
         for memory in MEMORY if options.memory is None else (options.memory,):
+            model.to(memory_format=MEMORY[memory])  # type: ignore[call-overload]
             held = x.contiguous(memory_format=MEMORY[memory])
-            turns = (
-                list(
-                    zip(
-                        torch.split(held, options.batch), torch.split(y, options.batch), strict=True
-                    )
-                )
-                * options.rounds
+            pieces = zip(
+                torch.split(held, options.batch), torch.split(y, options.batch), strict=True
             )
-            title = f"{BALLS[norm](EPS[norm])}, {options.steps} steps, images {memory}"
+            turns = list(pieces) * options.rounds
+            title = f"{BALLS[norm](EPS[norm])}, {options.steps} steps, {memory}"
             print(f"\n{title}; {len(turns)} turns of at most {options.batch}, median seconds:")
-            lines = measure(task, runs, turns, title)
+            task = Task(model, norm, options.steps)
+            lines = measure(task, contestants(task, others), turns, title)
             report(task, lines, options.rounds, len(x))
     missing = [name for name in others if describe(name).endswith("not installed")]
     if missing:

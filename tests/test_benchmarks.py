@@ -29,7 +29,7 @@ def test_pgd_beside_nobody_runs_quickly(bench: Any, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     for name in ("bare", "pgd worst", "pgd", "pgd worst twin", "pgd twin"):
         assert f"\n  {name} " in printed
-    assert "images channels_last; 1 turns" in printed
+    assert "steps, channels_last; 1 turns" in printed
     assert "fastest other" not in printed
 
 
