@@ -20,11 +20,12 @@ from robustlens.streams import stream
 
 DUAL = {Linf: 1.0, L2: 2.0, L1: math.inf}
 FREE = {Linf: lambda d: Linf(1.0), L2: lambda d: L2(math.sqrt(d)), L1: lambda d: L1(float(d))}
+CLOSE = {ddn: 0.001, fmn: 0.001, deepfool: 0.001, carlini_wagner: 0.03}
 FEW: dict[Any, dict[str, Any]] = {
     ddn: {"steps": 20},
     fmn: {"steps": 20},
-    deepfool: {"steps": 10},
-    carlini_wagner: {"steps": 20, "searches": 3, "lr": 0.05, "constant": 1.0},
+    deepfool: {"steps": 20},
+    carlini_wagner: {"steps": 20, "searches": 3, "lr": 0.1, "constant": 3.0},
 }
 PAIRS = [(ddn, L2), (fmn, Linf), (fmn, L2), (fmn, L1), (deepfool, Linf), (deepfool, L2),
          (carlini_wagner, L2)]  # fmt: skip
@@ -60,8 +61,9 @@ def problem(
 
 
 @every
-@pytest.mark.parametrize("size", [0, 1, 7])
-@pytest.mark.parametrize(("classes", "channels"), [(2, 1), (3, 3), (10, 3)])
+@pytest.mark.parametrize(
+    ("size", "classes", "channels"), [(0, 3, 1), (1, 2, 1), (7, 3, 3), (7, 10, 3)]
+)
 def test_found_keeps_its_promises(
     method: Any, kind: Any, size: int, classes: int, channels: int
 ) -> None:
@@ -72,7 +74,7 @@ def test_found_keeps_its_promises(
     ball = FREE[kind](16 * channels)
     if size:
         bare = smallest(bind(method, ball, **FEW[method]), model, x, y, stream(0))
-        ball = kind(max(bare[bare.isfinite()].median().item(), 0.01))
+        ball = kind(bare[bare > 0].median().item())
     found = method.found(model, x, y, ball, generator=stream(0), **FEW[method])
     assert found.images.shape == x.shape
     assert found.images.dtype == x.dtype
@@ -115,14 +117,16 @@ def test_the_distance_of_a_linear_model_is_exact(
 ) -> None:
     w = torch.randn(48, generator=stream(2), dtype=dtype)
     model = linear(w)
-    x = 0.45 + 0.1 * random(6, 3, 4, 4, dtype=dtype)
+    x = 0.45 + 0.1 * random(4, 3, 4, 4, dtype=dtype)
+    score = torch.tensor([0.3, -0.4, 0.5, -0.6], dtype=dtype)
+    gap = score - (x.flatten(1) - 0.5) @ w
+    x = x + (gap[:, None] * w / w.square().sum()).view_as(x)
     y = model(x).argmax(dim=1)
-    settings = {"steps": 100, "lr": 0.01} if method is carlini_wagner else {}
+    settings = {"steps": 50, "searches": 4} if method is carlini_wagner else {"steps": 60}
     attack = bind(method, FREE[kind](48), **settings)
     got = smallest(attack, model, x, y, stream(0))
-    score = ((x.flatten(1) - 0.5) @ w).abs()
-    exact = score / torch.linalg.vector_norm(w, ord=DUAL[kind])
-    assert (got / exact).detach().numpy() == pytest.approx(1.0, abs=0.01)
+    exact = score.abs() / torch.linalg.vector_norm(w, ord=DUAL[kind])
+    assert (got / exact).detach().numpy() == pytest.approx(1.0, abs=CLOSE[method])
 
 
 @every
@@ -135,7 +139,7 @@ def test_a_trained_net_is_fooled_and_left_as_it_was(method: Any, kind: Any, trai
     assert trained.model.training
     assert all(p.requires_grad and p.grad is None for p in trained.model.parameters())
     trained.model.eval()
-    assert distance.isfinite().float().mean() >= 0.8
+    assert distance.isfinite().float().mean() >= 0.7
     assert (distance > 0).all()
 
 

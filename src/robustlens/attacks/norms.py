@@ -81,8 +81,9 @@ class Sum(Norm):
     order = 1.0
 
     def steepest(self, gradient: Points) -> Points:
-        """Return a step along the gradient, of l2 length 0.3: most of it survives no projection."""
-        return 0.3 * L2(0.0).steepest(gradient, gradient)
+        """Return a step of l2 length 1 along sign(g) * g^2: large entries are cheapest in l1."""
+        scaled = L2(0.0).steepest(gradient, gradient)  # so that squares do not underflow
+        return L2(0.0).steepest(scaled * scaled.abs(), scaled)
 
     def project(self, x: Points, center: Points, radius: Values) -> Points:
         """Project on the intersection of ball and box: sign(d) * clip(|d| - t, 0, room).
