@@ -1,6 +1,6 @@
 """Another adversary, another robustness: nets trained against one critic before all the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -92,14 +92,15 @@ def study(config: Config, bench: Bench) -> Findings:
         for critic, attack in critics.items()
     }
     clean = {net: accuracy(model, on_device_of(model, data)).rate for net, model in nets.items()}
+    curves = _curves(nets, data, found, clean, config)
     return Findings(
         Verdict.REPRODUCED if holds(found, own) else Verdict.NOT_REPRODUCED,
-        _summary(found, own),
+        _summary(found, curves[1], own),
         _numbers(found, clean, critics, own),
         (
             _worst(nets, data, config),
             _listens(nets, data, config),
-            *_curves(nets, data, found, clean, config),
+            *curves,
         ),
         config.seed,
         {data.name: data.digest},
@@ -172,16 +173,19 @@ def _under(model: nn.Module, data: Dataset, attack: Bound, seed: int) -> Rate:
     return attacked_accuracy(model, on_device_of(model, data), attack, seed=seed).rate
 
 
-def _summary(found: Matrix, own: str) -> str:
-    values = [
-        f"{found['standard', critic].value:.1%}, {found[f'{own}-trained', critic].value:.1%} and "
-        f"{found['spatially trained', critic].value:.1%}"
-        for critic in (own, "spatial")
-    ]
+def _summary(found: Matrix, spatial: Curves, own: str) -> str:
+    nets = ("standard", f"{own}-trained", "spatially trained")
+    near, full = (_three(found[net, critic].value for net in nets) for critic in (own, "spatial"))
+    half = _three(series.y[SHARES.index(0.5)] for series in spatial.series)
     return (
         f"Under the {own} critic the standard, the {own}-trained and the spatially trained net "
-        f"keep {values[0]}; under the spatial critic {values[1]}."
+        f"keep {near}; under the spatial critic {full}, and at half its strength {half}."
     )
+
+
+def _three(values: Iterable[float]) -> str:
+    first, second, third = (f"{value:.1%}" for value in values)
+    return f"{first}, {second} and {third}"
 
 
 def _numbers(
