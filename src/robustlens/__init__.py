@@ -12,13 +12,36 @@ attacks, training and pictures are short functions over it.
 
 __version__ = "0.1.0"
 
-from robustlens import data, nets, studies, vision
+from robustlens import data, nets, sanity, studies, vision
 from robustlens.ascend import Ascent, ascend
-from robustlens.attacks import bind, fgsm, pgd, pgd_kl, pgd_targeted, random_search
+from robustlens.attacks import (
+    apgd,
+    apgd_targeted,
+    autoattack,
+    bind,
+    ddn,
+    fab,
+    fgsm,
+    fmn,
+    pgd,
+    pgd_kl,
+    pgd_targeted,
+    random_search,
+    square,
+    worst_of,
+)
 from robustlens.balls import L1, L2, Box, Linf, Masked
 from robustlens.bounds import clopper_pearson, wilson
 from robustlens.errors import InputError
-from robustlens.evaluation import accuracy, attacked_accuracy, pgd_accuracy, pgd_curve
+from robustlens.evaluation import (
+    accuracy,
+    attacked_accuracy,
+    merge,
+    minimum_norm_curve,
+    pgd_accuracy,
+    pgd_curve,
+    robustness_curve,
+)
 from robustlens.losses import adversarial, gaussian_noise, standard, trades
 from robustlens.modes import fast, frozen
 from robustlens.nets import features, logits
@@ -55,22 +78,30 @@ __all__ = [
     "accuracy",
     "activation",
     "adversarial",
+    "apgd",
+    "apgd_targeted",
     "ascend",
     "attacked_accuracy",
+    "autoattack",
     "bind",
     "clopper_pearson",
     "data",
+    "ddn",
     "dlr",
+    "fab",
     "fast",
     "features",
     "fgsm",
     "fit",
+    "fmn",
     "frozen",
     "gaussian_noise",
     "kl_from",
     "logits",
     "margin",
     "match",
+    "merge",
+    "minimum_norm_curve",
     "misclassify",
     "nets",
     "pgd",
@@ -79,6 +110,9 @@ __all__ = [
     "pgd_kl",
     "pgd_targeted",
     "random_search",
+    "robustness_curve",
+    "sanity",
+    "square",
     "standard",
     "stream",
     "studies",
@@ -88,4 +122,5 @@ __all__ = [
     "vision",
     "weighted",
     "wilson",
+    "worst_of",
 ]

@@ -6,11 +6,10 @@ attack = bind(pgd, L2(0.5), steps=20)      # an Attack: model, x, y, generator -
 attack = worst_of(bind(apgd, L2(0.5)), bind(square, L2(0.5), queries=1000))
 """
 
-from collections.abc import Callable, Mapping
-
-from torch import Tensor
-
 from robustlens.attacks.bound import Bound, bind
+from robustlens.attacks.carlini_wagner import carlini_wagner
+from robustlens.attacks.corruptions import Corruption
+from robustlens.attacks.deepfool import deepfool
 from robustlens.attacks.ensemble import autoattack, twin_of
 from robustlens.attacks.fab import fab
 from robustlens.attacks.gradient import (
@@ -23,45 +22,49 @@ from robustlens.attacks.gradient import (
     pgd_targeted,
     random_search,
 )
+from robustlens.attacks.hopskipjump import hopskipjump
 from robustlens.attacks.method import Found, confirmed
+from robustlens.attacks.minimum_norm import ddn, fmn
+from robustlens.attacks.nearest import smallest
 from robustlens.attacks.square import square
+from robustlens.attacks.table import ATTACKS
+from robustlens.attacks.threats import Threat
+from robustlens.attacks.transfer import transfer
+from robustlens.attacks.transform_attack import transform_search
+from robustlens.attacks.transforms import Colour, Spatial
 from robustlens.attacks.worst import Worst, names, worst_of
-
-ATTACKS: Mapping[str, Callable[..., Tensor]] = {
-    method.__name__: method
-    for method in (
-        autoattack,
-        pgd,
-        apgd,
-        apgd_targeted,
-        fab,
-        square,
-        fgsm,
-        mi_fgsm,
-        random_search,
-    )
-}
-"""The attacks on norm balls by name, as a command line wants them."""
 
 __all__ = [
     "ATTACKS",
     "Bound",
+    "Colour",
+    "Corruption",
     "Found",
+    "Spatial",
+    "Threat",
     "Worst",
     "apgd",
     "apgd_targeted",
     "autoattack",
     "bind",
+    "carlini_wagner",
     "confirmed",
+    "ddn",
+    "deepfool",
     "fab",
     "fgsm",
+    "fmn",
+    "hopskipjump",
     "mi_fgsm",
     "names",
     "pgd",
     "pgd_kl",
     "pgd_targeted",
     "random_search",
+    "smallest",
     "square",
+    "transfer",
+    "transform_search",
     "twin_of",
     "worst_of",
 ]

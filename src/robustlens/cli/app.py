@@ -10,6 +10,7 @@ from robustlens.cli.command import Answer, Build, Command
 from robustlens.cli.data import DATA, DataHelp
 from robustlens.cli.evaluate import Evaluate
 from robustlens.cli.models import MODELS, ModelsHelp, Train
+from robustlens.cli.sanity import Sanity
 from robustlens.cli.studies import List, Run, Talk
 from robustlens.errors import InputError, TrainingDiverged
 from robustlens.progress import console
@@ -20,6 +21,7 @@ COMMANDS: Mapping[str, Build] = {
     "talk": Talk,
     "train": Train,
     "evaluate": Evaluate,
+    "sanity": Sanity,
     "data": DataHelp,
     "models": ModelsHelp,
 }

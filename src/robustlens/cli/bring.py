@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from robustlens.ascend import value_and_gradient
@@ -11,8 +12,24 @@ from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
+from robustlens.nets import load
 from robustlens.objectives import misclassify
 from robustlens.progress import console
+
+
+def brought(weights: Path | None, model: str | None, where: torch.device) -> nn.Module:
+    """Return the model that --weights, --model or both name, in evaluation mode on a device.
+
+    Raises:
+        InputError: neither is given, or they do not fit together.
+    """
+    if weights is None and model is None:
+        raise InputError("neither --weights nor --model", "at least one of them")
+    built = None if model is None else imported(model)
+    if weights is not None:
+        return load(weights, into=built).model.to(where)
+    assert built is not None
+    return built.to(where)
 
 
 def imported(path: str) -> nn.Module:

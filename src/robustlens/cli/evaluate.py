@@ -8,7 +8,7 @@ from torch import nn
 
 from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
-from robustlens.cli.bring import imported, probe
+from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
@@ -16,7 +16,6 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
 from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
-from robustlens.nets import load
 from robustlens.provenance import Provenance, clock, command_line, provenance
 
 
@@ -59,7 +58,7 @@ class Evaluate(Command):
         attack = self._attack()
         if self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
-        model = self._model()
+        model = brought(self.weights, self.model, device(self.device)).eval()
         data = on_device_of(model, load_data(self.data, self.split, size=self.size))
         data = data.take(self.limit) if self.limit else data
         check_scale(attack.ball, data.shape)
@@ -84,17 +83,6 @@ class Evaluate(Command):
         given = {name: getattr(self, name) for name in ("version", "steps", "restarts", "queries")}
         given = {name: value for name, value in given.items() if value is not None}
         return bind(ATTACKS[self.attack], ball(self.norm, self.eps), **given)
-
-    def _model(self) -> nn.Module:
-        if self.weights is None and self.model is None:
-            raise InputError("neither --weights nor --model", "at least one of them")
-        built = None if self.model is None else imported(self.model)
-        if self.weights is None:
-            assert built is not None
-            model = built.eval()
-        else:
-            model = load(self.weights, into=built).model
-        return model.to(device(self.device))
 
     def _digest(self) -> str:
         """Name the run: by all that changes its records."""

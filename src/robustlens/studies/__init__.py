@@ -5,15 +5,29 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
-from robustlens.studies import adversarial_perturbations, perception_alignment, robust_erm
+from robustlens.studies import (
+    adversarial_perturbations,
+    adversary_as_critic,
+    gradient_masking,
+    perception_alignment,
+    robust_erm,
+    security_curve,
+)
 from robustlens.studies.claims import CLAIMS, Claim
-from robustlens.studies.pictures import Cell, Curves, Gallery, Picture, Series
+from robustlens.studies.pictures import Cell, Curves, Gallery, Panel, Picture, Series, Surfaces
 from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.studies.result import Number, Result, Verdict
 
 STUDIES: dict[str, Study] = {
     module.STUDY.id: module.STUDY
-    for module in (adversarial_perturbations, robust_erm, perception_alignment)
+    for module in (
+        adversarial_perturbations,
+        robust_erm,
+        security_curve,
+        gradient_masking,
+        perception_alignment,
+        adversary_as_critic,
+    )
 }
 """The studies that can be run, by id, in the order of the talk."""
 
@@ -28,10 +42,12 @@ __all__ = [
     "Findings",
     "Gallery",
     "Number",
+    "Panel",
     "Picture",
     "Result",
     "Series",
     "Study",
+    "Surfaces",
     "Verdict",
     "preset",
     "run",

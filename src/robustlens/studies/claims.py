@@ -3,7 +3,8 @@
     CLAIMS["robust-erm"].sentence
 
 After A. Madry, "Adversarial Robustness: Theory, Practice, and Beyond". A claim with a study in
-`STUDIES` can be run; the others are on the way and are listed as such.
+`STUDIES` can be run; the others are on the way and are listed as such. Two are ours, on how the
+goal of section 2 is measured: security-curve and gradient-masking.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,8 @@ class Claim(NamedTuple):
 _TABLE = (
     ("adversarial-perturbations", 1, "A change nobody sees makes an accurate net wrong."),
     ("robust-erm", 2, "Training against the worst case gives nets that hold under attack."),
+    ("security-curve", 2, "Strong attacks agree on robust accuracy, and it ends at nothing."),
+    ("gradient-masking", 2, "A net can look robust because the attack is blind."),
     ("harder-training-capacity", 3, "Robust training is harder and asks for larger nets."),
     ("standard-accuracy-curve", 4, "Robust training can lower standard accuracy as data grow."),
     ("tension-theorem", 4, "On some distributions accuracy and robustness exclude each other."),

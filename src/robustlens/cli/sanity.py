@@ -1,0 +1,64 @@
+"""`robustlens sanity`: is a model's robustness real, and is the model used as it should be?"""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from robustlens.balls import ball
+from robustlens.cli.bring import brought
+from robustlens.cli.command import Answer, Command, device
+from robustlens.data import load as load_data
+from robustlens.evaluation import on_device_of
+from robustlens.evaluation.scale import check_scale
+from robustlens.provenance import clock, command_line, provenance
+from robustlens.sanity import check_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sanity(Command):
+    """Look for gradient masking and for wrong use: each check says what it means and what to do.
+
+    The model is seen in the mode in which it is handed over: build it as you would use it.
+
+    Example: robustlens sanity --weights w.safetensors --data fashion --norm l2 --eps 1.5
+
+    Your own: robustlens sanity --model my_pkg:build --data ./images --norm linf --eps 8/255
+    """
+
+    data: str  # a name from "robustlens data list", or a path
+    weights: Path | None = None  # a .safetensors file
+    model: str | None = None  # module:function that returns your torch model, for [0, 1] images
+    size: int | None = None  # crop and resize images of different sizes to this side
+    split: str = "test"  # train or test
+    limit: int = 64  # this many images, alike from every class
+    norm: str = "l2"  # linf, l2 or l1: what robustness is claimed for
+    eps: str = "0.5"  # its radius in [0, 1] units, as 0.5 or 8/255
+    seed: int = 0
+    device: str = "auto"  # auto, cpu or cuda
+
+    def run(self) -> Answer:
+        """Check it."""
+        within = ball(self.norm, self.eps)
+        model = brought(self.weights, self.model, device(self.device))
+        data = on_device_of(model, load_data(self.data, self.split, size=self.size))
+        check_scale(within, data.shape)
+        with clock() as seconds:
+            checks = check_model(model, data, within, images=self.limit, seed=self.seed)
+        origin = provenance(
+            command_line("robustlens", *sys.argv[1:]),
+            {k: str(v) for k, v in asdict(self).items()},
+            seed=self.seed,
+            seconds=seconds(),
+            data={data.name: data.digest},
+            device=data.images.device,
+        )
+        warned = [check.name for check in checks if check.warned]
+        foot = f"{len(warned)} of {len(checks)} checks warn" + (
+            f": {', '.join(warned)}" * bool(warned)
+        )
+        payload = {
+            "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
+            "warned": warned,
+            "provenance": origin.as_dict(),
+        }
+        return Answer(payload, "\n".join([*map(str, checks), foot]))
