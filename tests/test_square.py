@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.attacks.square import square
-from robustlens.attacks.square_moves import MOVES, side_share, write
+from robustlens.attacks.square_moves import MOVES, side_share
+from robustlens.attacks.square_windows import write
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.modes import fast

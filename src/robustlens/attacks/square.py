@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from robustlens.attacks.method import Found, attack, nothing_found, wrong
-from robustlens.attacks.square_moves import MOVES, Move, side_share, write
+from robustlens.attacks.square_moves import MOVES, Move, side_share
+from robustlens.attacks.square_windows import write
 from robustlens.balls import Ball, per_example
 from robustlens.errors import InputError
 from robustlens.objectives import logit_margin

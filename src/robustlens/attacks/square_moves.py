@@ -10,28 +10,30 @@ outside its patches, so no image is copied to try one.
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from robustlens.attacks.square_windows import (
+    TINY,
+    Patch,
+    apart,
+    as_signs,
+    bump_pair,
+    cells_of,
+    corners,
+    tile_side,
+    values_at,
+    write,
+)
 from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
 from robustlens.types import Images
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After how many proposals the share of changed pixels halves, whatever the number of queries."""
-TINY = 1e-12
 ROOT_STEPS = 8
-
-
-class Patch(NamedTuple):
-    """Some pixels of each image, what they were, and what is proposed for them."""
-
-    cells: Tensor | None  # int64 (b, c, k), places in (h * w); None for all of them
-    old: Tensor  # (b, c, k)
-    new: Tensor  # (b, c, k)
 
 
 @runtime_checkable
@@ -81,16 +83,16 @@ class Corners:
 
     def start(self, x: Images, ball: Ball, numbers: Tensor) -> Images:
         """Return vertical stripes."""
-        stripes = _signs(numbers).view(-1, x.shape[1], 1, x.shape[3])
+        stripes = as_signs(numbers).view(-1, x.shape[1], 1, x.shape[3])
         return (x + radius(ball) * stripes).clamp_(0.0, 1.0)
 
     def propose(
         self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
     ) -> list[Patch]:
         """Return a square of one colour."""
-        cells = _cells(_corner(numbers[:, :2], side, x), side, x)
-        old, center = _at(best, cells), _at(x, cells)
-        shift = radius(ball) * _signs(numbers[:, 2:, None])
+        cells = cells_of(corners(numbers[:, :2], side, x), side, x)
+        old, center = values_at(best, cells), values_at(x, cells)
+        shift = radius(ball) * as_signs(numbers[:, 2:, None])
         new = (center + shift).clamp_(0.0, 1.0)
         same = (new == old).flatten(1).all(dim=1)[:, None, None]
         return [Patch(cells, old, torch.where(same, (center - shift).clamp_(0.0, 1.0), new))]
@@ -106,7 +108,7 @@ class Bumps:
 
     def to_start(self, c: int, h: int, w: int) -> int:
         """For each tile a direction, and a sign for each channel."""
-        size = _tile(h, w)
+        size = tile_side(h, w)
         return (c + 1) * (h // size) * (w // size)
 
     def to_propose(self, c: int) -> int:
@@ -120,11 +122,11 @@ class Bumps:
     def start(self, x: Images, ball: Ball, numbers: Tensor) -> Images:
         """Return x with bumps on five by five tiles, of the length of the ball."""
         c, h, w = x.shape[1:]
-        size = _tile(h, w)
+        size = tile_side(h, w)
         rows, columns = h // size, w // size
         lying, signs = numbers[:, : rows * columns], numbers[:, rows * columns :]
         bumps = self.bumps(size, lying, x).view(-1, 1, rows, columns, size, size)
-        tiles = bumps * _signs(signs).view(-1, c, rows, columns, 1, 1)
+        tiles = bumps * as_signs(signs).view(-1, c, rows, columns, 1, 1)
         tiled = tiles.transpose(3, 4).reshape(-1, c, rows * size, columns * size)
         below, right = h - rows * size, w - columns * size
         delta = pad(tiled, (right // 2, right - right // 2, below // 2, below - below // 2))
@@ -146,15 +148,15 @@ class Bumps:
         self, best: Images, x: Images, ball: Ball, side: int, numbers: Tensor
     ) -> tuple[Patch, Patch]:
         """Return a window that is x again and one that gets its length, not cut by the box."""
-        corner, other = (_corner(numbers[:, k : k + 2], side, x) for k in (0, 2))
-        here, there = _cells(corner, side, x), _cells(other, side, x)
-        old, center = _at(best, here), _at(x, here)
-        emptied = Patch(there, _at(best, there), _at(x, there))
+        corner, other = (corners(numbers[:, k : k + 2], side, x) for k in (0, 2))
+        here, there = cells_of(corner, side, x), cells_of(other, side, x)
+        old, center = values_at(best, here), values_at(x, here)
+        emptied = Patch(there, values_at(best, there), values_at(x, there))
         delta = old - center
         own = self.size(delta).sum(dim=2)
         lost = self.size(emptied.old - emptied.new)
-        lost = (lost * _apart(other, corner, side)[:, None]).sum(dim=2)
-        bumps = self.bumps(side, numbers[:, 4:5], x) * _signs(numbers[:, 5:, None])
+        lost = (lost * apart(other, corner, side)[:, None]).sum(dim=2)
+        bumps = self.bumps(side, numbers[:, 4:5], x) * as_signs(numbers[:, 5:, None])
         fresh = bumps + delta / (own ** (1 / self.power) + TINY)[..., None]
         length = self.length(own + lost, self.size(best - x).sum(dim=(1, 2, 3)), ball)
         length = length / (self.size(fresh).sum(dim=2) ** (1 / self.power) + TINY)
@@ -171,7 +173,7 @@ class Bumps:
 
     def bumps(self, side: int, lying: Tensor, x: Images) -> Tensor:
         """Return windows (b, k, side * side), upright or lying by the numbers (b, k)."""
-        return _bumps(side, self.power, x.dtype, x.device)[(lying < 0.5).long()]
+        return bump_pair(side, self.power, x.dtype, x.device)[(lying < 0.5).long()]
 
 
 class SparseBumps(Bumps):
@@ -229,17 +231,6 @@ def side_share(p_init: float, proposals: int) -> float:
     return p_init / float(2 ** sum(proposals > mark for mark in HALVINGS))
 
 
-def write(images: Images, cells: Tensor | None, values: Tensor) -> None:
-    """Write values (b, c, k) into images, in place."""
-    pixels = images.flatten(2)
-    pixels.copy_(values) if cells is None else pixels.scatter_(2, cells, values)
-
-
-def _at(images: Images, cells: Tensor) -> Tensor:
-    """Return the values of images at cells, (b, c, k)."""
-    return images.flatten(2).gather(2, cells)
-
-
 def _root(falling: Callable[[Tensor], Tensor], high: Tensor) -> Tensor:
     """Return where a function of each row falls to 0 in [0, high], from below; 0 if it is not > 0.
 
@@ -254,58 +245,3 @@ def _root(falling: Callable[[Tensor], Tensor], high: Tensor) -> Tensor:
         low, high = torch.where(up, middle, low), torch.where(up, high, middle)
         above, below = torch.where(up, value, above / 2), torch.where(up, below / 2, value)
     return low
-
-
-def _signs(numbers: Tensor) -> Tensor:
-    """Return -1 and 1 with equal chances, from numbers in [0, 1)."""
-    return (numbers >= 0.5).to(numbers.dtype).mul_(2.0).sub_(1.0)
-
-
-def _corner(numbers: Tensor, side: int, x: Images) -> Tensor:
-    """Return the upper left corners (b, 2) of squares, all places alike, from numbers (b, 2)."""
-    h, w = x.shape[2:]
-    rows, columns = numbers.unbind(dim=1)
-    return torch.stack([rows * (h - side + 1), columns * (w - side + 1)], dim=1).long()
-
-
-def _cells(corner: Tensor, side: int, x: Images) -> Tensor:
-    """Return the places in (h * w) of squares, (b, c, side * side)."""
-    width = x.shape[3]
-    places = torch.arange(side, device=x.device)
-    square = (places[:, None] * width + places).flatten()
-    cells = (corner[:, :1] * width + corner[:, 1:]) + square
-    return cells[:, None].expand(-1, x.shape[1], -1)
-
-
-def _apart(corner: Tensor, other: Tensor, side: int) -> Tensor:
-    """Say which pixels (b, side * side) of the squares at `corner` are not in those at `other`."""
-    places = torch.arange(side, device=corner.device)
-    moved = (corner - other)[..., None] + places
-    inside = (moved >= 0) & (moved < side)
-    return ~(inside[:, 0, :, None] & inside[:, 1, None, :]).flatten(1)
-
-
-def _tile(h: int, w: int) -> int:
-    return max(min(h, w) // 5, 1)
-
-
-@lru_cache(maxsize=64)
-def _bumps(side: int, power: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the upright and the lying window of norm 1, (2, side * side)."""
-    upper, lower = _bump(side // 2, side, power), _bump(side - side // 2, side, power)
-    window = torch.cat([upper, -lower])
-    window = window / torch.linalg.vector_norm(window, ord=power)
-    return torch.stack([window.flatten(), window.T.flatten()]).to(device, dtype)
-
-
-def _bump(h: int, w: int, power: int) -> Tensor:
-    """Return squares around the middle laid on each other, ever wider and thinner, of norm 1.
-
-    The square that reaches k pixels from the middle has height 1 / (k + 1)**2, for l1 to the 4.
-    """
-    rows, columns = (torch.arange(n, dtype=torch.float64) - n // 2 for n in (h, w))
-    reach = torch.maximum(rows.abs()[:, None], columns.abs()[None, :]).long()
-    heights = torch.arange(1, max(h, w) // 2 + 2, dtype=torch.float64) ** (-4 if power == 1 else -2)
-    hill = heights.flip(0).cumsum(0).flip(0)[reach]
-    length: Tensor = torch.linalg.vector_norm(hill, ord=power)
-    return hill / length.clamp_min(TINY)
