@@ -66,9 +66,10 @@ def fab(
         targets: how many classes to aim at.
         restarts: the first begins at x, others at random in the ball of half the radius.
         alpha_max: the largest share of the clean image's projection, in [0, 1].
-        eta: the overshoot, >= 1.
-        beta: how far from x to begin again after a success, in (0, 1).
-        twin: a faster model to search on, `fast(model)` say; successes are confirmed on `model`.
+        eta: the overshoot, > 0; below 1 the plane is not reached.
+        beta: how far from x to begin again after a success, in [0, 1].
+        twin: a faster model to search on, `fast(model)` say. Successes are confirmed on `model`;
+            what ends near the ball goes on there for a quarter of the steps.
         generator: the source of the random starts.
 
     Raises:
