@@ -24,6 +24,7 @@ LAYERS = [
     {"ascend"},  # end of the core
     {"schedules", "nets"},
     {"data"},
+    {"threats"},
     {"attacks"},
     {"losses", "smoothing"},
     {"training", "evaluation", "recipes", "sanity"},

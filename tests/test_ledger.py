@@ -92,12 +92,12 @@ def test_records_of_another_run_are_refused(trained: Any, data: Dataset, tmp_pat
     attacked_accuracy(trained.model, data, ATTACK, seed=0, save=path)
     for changed in ({"seed": 1}, {"attack": bind(pgd, L2(0.6), steps=5)}):
         settings = {"attack": ATTACK, "seed": 0, "save": path, **changed}
-        with pytest.raises(InputError, match="holds another run: its (seed|name) differ"):
+        with pytest.raises(InputError, match=r"holds another run: its (seed|name) differ"):
             attacked_accuracy(trained.model, data, **settings)
     with pytest.raises(InputError, match="its model differ"):
         attacked_accuracy(lambda x: x.flatten(1)[:, :10], data, ATTACK, seed=0, save=path)
+    path.write_text("[1, 2]\n")
     with pytest.raises(InputError, match="records of an evaluation"):
-        path.write_text("[1, 2]\n")
         Evaluation.read(path)
     with pytest.raises(InputError, match="cannot write"):
         attacked_accuracy(trained.model, data, ATTACK, seed=0, save=Path("/proc/none/run.jsonl"))
@@ -179,7 +179,7 @@ def test_an_ensemble_says_which_attack_broke_what(trained: Any, data: Dataset) -
     assert set(result.broken_by()) == {"as it is", "random_search", "pgd"}
     assert result.rate.value <= min(a.rate.value for a in alone) + 2 / len(data)
     for other in ([], [bind(pgd, L2(1.0)), bind(pgd, L2(2.0))]):
-        with pytest.raises(InputError, match="no attacks|one ball"):
+        with pytest.raises(InputError, match=r"no attacks|one ball"):
             worst_of(*other)
 
 

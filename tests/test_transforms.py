@@ -10,16 +10,16 @@ from torch import Tensor
 
 from robustlens.ascend import value_and_gradient
 from robustlens.attacks import bind, pgd, random_search
-from robustlens.attacks.corruptions import CORRUPTIONS, Corruption, corrupted
-from robustlens.attacks.threats import Chain, Family, Threat
 from robustlens.attacks.transform_attack import transform_search
-from robustlens.attacks.transforms import Colour, Spatial, turned, warped
 from robustlens.balls import L2, Ball
 from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import attacked_accuracy
 from robustlens.losses import adversarial
 from robustlens.streams import Draws, stream
+from robustlens.threats.corruptions import CORRUPTIONS, Corruption, corrupted
+from robustlens.threats.family import Chain, Family, Threat
+from robustlens.threats.transforms import Colour, Spatial, turned, warped
 
 SPATIAL = Spatial(30, 0.1)
 THREATS: list[Family] = [
@@ -318,7 +318,7 @@ def test_successes_of_a_twin_count_only_if_the_model_agrees() -> None:
 def test_evaluation_and_training_take_it_like_any_attack(trained: Any) -> None:
     attack = bind(transform_search, SPATIAL, grid=2, tries=2, steps=0)
     assert str(attack) == (
-        "transform_search spatial 30 degrees, shift 0.1, steps 0, tries 2, grid 2"
+        "transform_search spatial 30 degrees, shift 0.1, steps 0, grid 2, tries 2"
     )
     pixels = (trained.x[:20] * 255).round().to(torch.uint8)
     data = Dataset(pixels, trained.y[:20], tuple("0123456789"), "p")

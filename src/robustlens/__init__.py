@@ -28,6 +28,8 @@ from robustlens.attacks import (
     pgd_targeted,
     random_search,
     square,
+    transfer,
+    transform_search,
     worst_of,
 )
 from robustlens.balls import L1, L2, Box, Linf, Masked
@@ -58,6 +60,7 @@ from robustlens.objectives import (
 from robustlens.recipes import Recipe, fit
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest
 from robustlens.streams import stream
+from robustlens.threats import Colour, Corruption, Spatial
 from robustlens.training import TrainConfig, train
 
 __all__ = [
@@ -67,11 +70,14 @@ __all__ = [
     "Ascent",
     "AutoStep",
     "Box",
+    "Colour",
+    "Corruption",
     "InputError",
     "Linf",
     "Masked",
     "Momentum",
     "Recipe",
+    "Spatial",
     "Steepest",
     "TrainConfig",
     "__version__",
@@ -119,6 +125,8 @@ __all__ = [
     "toward",
     "trades",
     "train",
+    "transfer",
+    "transform_search",
     "vision",
     "weighted",
     "wilson",

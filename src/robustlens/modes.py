@@ -64,7 +64,8 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
 
     Batch norm is folded into the convolution before it (torch's own fusion; a model that cannot
     be traced keeps it), memory is channels-last, and numbers are bfloat16 where the machine has
-    it, or `dtype`. Its decisions can differ near a boundary: confirm what it finds on `model`.
+    it, or `dtype`. A linear layer at the end stays in float32, so that small differences between
+    logits survive. Its decisions can differ near a boundary: confirm what it finds on `model`.
     The model itself is not touched.
     """
     copy = deepcopy(model).eval().requires_grad_(False)
@@ -74,8 +75,37 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
         copy = deepcopy(model).eval().requires_grad_(False)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     dtype = dtype or half_precision(device)
+    head = _head(copy)
+    exact = None if head is None else Exact(deepcopy(copy.get_submodule(head)))
     copy = copy.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if head is not None and exact is not None:
+        copy.set_submodule(head, exact)
     return Twin(copy, dtype).eval()
+
+
+class Exact(nn.Module):
+    """A layer that computes in float32 whatever it is given."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the layer makes of x, as float32."""
+        answer: Tensor = self.layer(x.float())
+        return answer
+
+
+def _head(model: nn.Module) -> str | None:
+    """Return the name of the linear layer that gives the output of a traced model, if one does."""
+    if not isinstance(model, GraphModule):
+        return None
+    (last,) = next(node for node in model.graph.nodes if node.op == "output").args
+    calls = [node.target for node in model.graph.nodes if node.op == "call_module"]
+    if not (isinstance(last, Node) and last.op == "call_module" and calls.count(last.target) == 1):
+        return None
+    name = str(last.target)
+    return name if isinstance(model.get_submodule(name), nn.Linear) else None
 
 
 def _folded(traced: GraphModule) -> GraphModule:

@@ -8,7 +8,6 @@ attack = worst_of(bind(apgd, L2(0.5)), bind(square, L2(0.5), queries=1000))
 
 from robustlens.attacks.bound import Bound, bind
 from robustlens.attacks.carlini_wagner import carlini_wagner
-from robustlens.attacks.corruptions import Corruption
 from robustlens.attacks.deepfool import deepfool
 from robustlens.attacks.ensemble import autoattack, twin_of
 from robustlens.attacks.fab import fab
@@ -28,20 +27,14 @@ from robustlens.attacks.minimum_norm import ddn, fmn
 from robustlens.attacks.nearest import smallest
 from robustlens.attacks.square import square
 from robustlens.attacks.table import ATTACKS
-from robustlens.attacks.threats import Threat
 from robustlens.attacks.transfer import transfer
 from robustlens.attacks.transform_attack import transform_search
-from robustlens.attacks.transforms import Colour, Spatial
 from robustlens.attacks.worst import Worst, names, worst_of
 
 __all__ = [
     "ATTACKS",
     "Bound",
-    "Colour",
-    "Corruption",
     "Found",
-    "Spatial",
-    "Threat",
     "Worst",
     "apgd",
     "apgd_targeted",

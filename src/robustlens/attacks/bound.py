@@ -19,8 +19,8 @@ from robustlens.balls import Ball
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Model
 
-SHOWN = ("version", "steps", "queries", "restarts", "tries", "targets")
-HIDDEN = ("failed", "twin")
+SHOWN = ("version", "steps", "queries", "restarts", "grid", "tries", "targets")
+HIDDEN = ("failed", "twin", "surrogates")
 
 
 @dataclass(frozen=True)

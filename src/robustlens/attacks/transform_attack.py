@@ -19,12 +19,12 @@ from torch import Tensor
 from robustlens.ascend import Stay, ascend
 from robustlens.attacks.method import Found, attack, confirmed, nothing_found, wrong
 from robustlens.attacks.search import Failed
-from robustlens.attacks.threats import Threat
 from robustlens.balls import Box
 from robustlens.errors import InputError
 from robustlens.objectives import MakeObjective, misclassify
 from robustlens.rules import Rule, Steepest
 from robustlens.streams import Draws
+from robustlens.threats.family import Threat
 from robustlens.types import Images, Labels, Logits, Model, Objective, Values
 
 LARGEST_GRID = 100_000

@@ -37,7 +37,8 @@ class Worst:
         found = confirmed(model, x, y, x, torch.zeros_like(y))
         found = found._replace(by=names(found.done, "as it is"))
         for seed, part in zip(seeds, self.attacks, strict=True):
-            for rows in torch.split(torch.nonzero(~found.done).flatten(), self.batch_size):
+            left = torch.nonzero(~found.done).flatten()
+            for rows in left.tensor_split(-(-len(left) // self.batch_size)) if len(left) else ():
                 new = part.found(model, x[rows], y[rows], torch.Generator().manual_seed(seed))
                 name = names(new.done, part.name)
                 found = found.merge(rows, new._replace(by=name))

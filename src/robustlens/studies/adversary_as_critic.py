@@ -10,7 +10,6 @@ from torch import nn
 from robustlens import losses
 from robustlens.attacks import Bound, bind, pgd
 from robustlens.attacks.transform_attack import transform_search
-from robustlens.attacks.transforms import Colour, Spatial
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of
@@ -25,6 +24,7 @@ from robustlens.studies.presets import FULL_ROBUST, QUICK_ROBUST, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, first_of_each, images_at, says
+from robustlens.threats.transforms import Colour, Spatial
 from robustlens.training import train
 from robustlens.vision import loss_gradient, picture
 

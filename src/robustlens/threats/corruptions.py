@@ -20,11 +20,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from robustlens.attacks.threats import Family
-from robustlens.attacks.transforms import warped
 from robustlens.balls import per_example
 from robustlens.errors import InputError, UnknownName
 from robustlens.streams import Draws, stream
+from robustlens.threats.family import Family
+from robustlens.threats.transforms import warped
 from robustlens.types import Images
 
 Levels = npt.NDArray[np.uint8]

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from robustlens.attacks.threats import Family
 from robustlens.balls import per_example
 from robustlens.errors import InputError, UnknownName
+from robustlens.threats.family import Family
 from robustlens.types import Images, Values
 
 PADDINGS = ("zeros", "reflection", "border")
