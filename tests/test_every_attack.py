@@ -1,5 +1,6 @@
 """What every attack promises: ball, box, seed, model untouched, batches, the clean image."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustlens.attacks import ATTACKS, bind
+from robustlens.attacks import ATTACKS, Bound, autoattack, bind, twin_of
 from robustlens.balls import L1, L2, Linf
-from robustlens.errors import InputError
+from robustlens.errors import InputError, UnknownName
+from robustlens.modes import fast
 from robustlens.streams import stream
 
 RADII = {Linf: 0.06, L2: 0.35, L1: 1.2}
@@ -23,7 +25,7 @@ FEW: dict[str, dict[str, Any]] = {
     "square": {"queries": 60},
     "hopskipjump": {"queries": 300},
     "deepfool": {"steps": 10},
-    "carlini_wagner": {"steps": 15},
+    "carlini_wagner": {"steps": 30, "searches": 4, "lr": 0.05},
     "ddn": {"steps": 15},
     "fmn": {"steps": 15},
 }
@@ -79,14 +81,79 @@ def test_promises(name: str, kind: Callable[[float], Any], classes: int, channel
     check(name, kind, classes, channels)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", RADII, ids=lambda k: k.__name__)
 @pytest.mark.parametrize(("classes", "channels"), [(2, 3), (3, 1), (10, 1)])
-@pytest.mark.parametrize("version", ["standard", "plus", "rand"])
+@pytest.mark.parametrize("version", ["standard", "adaptive", "plus", "rand"])
 def test_promises_of_the_ensemble(
-    version: str, kind: Callable[[float], Any], classes: int, channels: int
+    version: str,
+    kind: Callable[[float], Any],
+    classes: int,
+    channels: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    check("autoattack", kind, classes, channels, version=version)
+    """The composition is the published one; only the budgets of its parts are cut."""
+
+    def few(method: Callable[..., Tensor], ball: Any, **settings: Any) -> Bound:
+        short = {"apgd": 12, "apgd_targeted": 8, "fab": 8}.get(method.__name__)
+        budget = {"queries": 60} if short is None else {"steps": short}
+        settings |= {"patience": 25} if "patience" in settings else {}
+        return bind(method, ball, **{**settings, **budget})
+
+    module = sys.modules["robustlens.attacks.ensemble"]
+    monkeypatch.setattr(module, "bind", few)
+    twin = None if version == "rand" else fast(Net(channels, classes))
+    check("autoattack", kind, classes, channels, version=version, twin=twin)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_published_composition_and_budgets() -> None:
+    module: Any = sys.modules["robustlens.attacks.ensemble"]
+    parts = {name: list(map(str, make(L2(0.5), 10))) for name, make in module.VERSIONS.items()}
+    assert parts["standard"] == [
+        "apgd l2 eps 0.5, steps 100, restarts 1",
+        "apgd_targeted l2 eps 0.5, steps 100, restarts 1, targets 9",
+        "fab l2 eps 0.5, steps 100, restarts 1, targets 9",
+        "square l2 eps 0.5, queries 5000, restarts 1",
+    ]
+    assert [part.split(" ")[0] for part in parts["plus"]] == [
+        "apgd", "apgd", "fab", "square", "apgd_targeted", "fab",
+    ]  # fmt: skip
+    assert [part.rpartition(", ")[2] for part in parts["rand"]] == [
+        "objective misclassify x20", "objective dlr x20",
+    ]  # fmt: skip
+    three = module.VERSIONS["plus"](L2(0.5), 3)
+    assert three[1].name == "apgd margin"
+    l1 = list(map(str, module.VERSIONS["standard"](L1(12.0), 10)))
+    assert l1[0] == "apgd l1 eps 12, steps 100, restarts 5"
+    assert l1[1].endswith("targets 5")
+    with pytest.raises(UnknownName, match="unknown version 'best'"):
+        autoattack(Net(1, 3), *images(Net(1, 3), 1, 2), L2(0.5), version="best",
+                   generator=stream(0))  # type: ignore[arg-type]  # fmt: skip
+
+
+def test_a_twin_is_trusted_where_it_agrees(trained: Any) -> None:
+    assert twin_of(trained.model, trained.x) is not None
+    assert twin_of(trained.model, trained.x.double()) is None
+    assert twin_of(lambda x: x.flatten(1), trained.x) is None
+
+    class Staircase(nn.Module):
+        """Decides by the parity of a sum that bfloat16 cannot hold."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = (x.flatten(1).sum(dim=1) * 1000).floor() % 2
+            return torch.stack([z, 1 - z], dim=1)
+
+    assert twin_of(Staircase(), trained.x) is None
+
+
+def test_the_ensemble_names_what_broke_an_image(trained: Any) -> None:
+    x, y = trained.x[:12], trained.y[:12].clone()
+    y[0] = (y[0] + 1) % 10
+    found = autoattack.found(trained.model, x, y, L2(5.0), generator=stream(0))
+    assert found.done.all()
+    assert found.by[0] == "as it is"
+    assert set(found.by[1:]) <= {"apgd", "apgd_targeted", "fab", "square"}
+    assert found.by.count("apgd") > 6
 
 
 def check(

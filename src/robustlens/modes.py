@@ -5,6 +5,7 @@ with frozen(model):
 twin = fast(model)      # an inference copy that answers the same, sooner
 """
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,6 +16,8 @@ from torch.fx import GraphModule, Node, symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from robustlens.types import Logits, Points
+
+ARITHMETIC = (operator.add, operator.sub, operator.mul, operator.truediv)
 
 
 @contextmanager
@@ -49,13 +52,11 @@ class Twin(nn.Module):
     def __init__(self, body: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.body, self.dtype = body, dtype
+        self.lowers = isinstance(body, GraphModule)  # a traced body lowers x itself
 
     def forward(self, x: Points) -> Logits:
         """Return the logits of images in [0, 1], as float32."""
-        moved = x.to(self.dtype)
-        if x.dim() == 4:
-            moved = moved.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.body(moved)
+        logits: Tensor = self.body(x if self.lowers else lowered(x, self.dtype))
         return logits.float()
 
 
@@ -64,8 +65,9 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
 
     Batch norm is folded into the convolution before it (torch's own fusion; a model that cannot
     be traced keeps it), memory is channels-last, and numbers are bfloat16 where the machine has
-    it, or `dtype`. A linear layer at the end stays in float32, so that small differences between
-    logits survive. Its decisions can differ near a boundary: confirm what it finds on `model`.
+    it, or `dtype`. Arithmetic with constants at the beginning (a normalisation) stays in float32,
+    and so does a linear layer at the end, for small differences between logits to survive. Its
+    decisions can differ near a boundary: confirm what it finds on `model`.
     The model itself is not touched.
     """
     copy = deepcopy(model).eval().requires_grad_(False)
@@ -75,12 +77,20 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
         copy = deepcopy(model).eval().requires_grad_(False)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     dtype = dtype or half_precision(device)
-    head = _head(copy)
-    exact = None if head is None else Exact(deepcopy(copy.get_submodule(head)))
+    exact: dict[str, nn.Module | Tensor] = {}
+    if isinstance(copy, GraphModule):
+        exact = {**_constants(copy, _prelude(copy, dtype)), **_head(copy)}
     copy = copy.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if head is not None and exact is not None:
-        copy.set_submodule(head, exact)
+    for name, part in exact.items():
+        owner, _, last = name.rpartition(".")
+        setattr(copy.get_submodule(owner), last, part)
     return Twin(copy, dtype).eval()
+
+
+def lowered(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return x in a dtype, images channels-last: the layout convolutions are fastest in."""
+    x = x.to(dtype)
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 class Exact(nn.Module):
@@ -96,16 +106,40 @@ class Exact(nn.Module):
         return answer
 
 
-def _head(model: nn.Module) -> str | None:
-    """Return the name of the linear layer that gives the output of a traced model, if one does."""
-    if not isinstance(model, GraphModule):
-        return None
-    (last,) = next(node for node in model.graph.nodes if node.op == "output").args
-    calls = [node.target for node in model.graph.nodes if node.op == "call_module"]
+def _prelude(traced: GraphModule, dtype: torch.dtype) -> list[str]:
+    """Lower the input only after the arithmetic with constants; return the constants' names."""
+    last = next(node for node in traced.graph.nodes if node.op == "placeholder")
+    names: list[str] = []
+    while len(last.users) == 1:
+        (node,) = last.users
+        others = [arg for arg in node.args if arg is not last]
+        constants = [str(arg.target) for arg in others if isinstance(arg, Node)]
+        plain = all(not isinstance(arg, Node) or arg.op == "get_attr" for arg in others)
+        if node.target not in ARITHMETIC or node.args[0] is not last or not plain:
+            break
+        last, names = node, names + constants
+    users = list(last.users)
+    with traced.graph.inserting_after(last):
+        low = traced.graph.call_function(lowered, (last, dtype))
+    for user in users:
+        user.replace_input_with(last, low)
+    traced.recompile()
+    return names
+
+
+def _constants(traced: GraphModule, names: list[str]) -> dict[str, nn.Module | Tensor]:
+    """Return the buffers of these names as they are."""
+    return {name: traced.get_buffer(name).clone() for name in names}
+
+
+def _head(traced: GraphModule) -> dict[str, nn.Module | Tensor]:
+    """Return the linear layer that gives the output, by its name, if one does."""
+    (last,) = next(node for node in traced.graph.nodes if node.op == "output").args
+    calls = [node.target for node in traced.graph.nodes if node.op == "call_module"]
     if not (isinstance(last, Node) and last.op == "call_module" and calls.count(last.target) == 1):
-        return None
-    name = str(last.target)
-    return name if isinstance(model.get_submodule(name), nn.Linear) else None
+        return {}
+    layer = traced.get_submodule(str(last.target))
+    return {str(last.target): Exact(deepcopy(layer))} if isinstance(layer, nn.Linear) else {}
 
 
 def _folded(traced: GraphModule) -> GraphModule:

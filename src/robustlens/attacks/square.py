@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robustlens.attacks.gradient import apgd
 from robustlens.attacks.method import Found, attack, nothing_found, wrong
 from robustlens.attacks.square_moves import MOVES, Move, side_share
 from robustlens.attacks.square_windows import write
 from robustlens.balls import Ball, per_example
 from robustlens.errors import InputError
-from robustlens.objectives import logit_margin
+from robustlens.objectives import logit_margin, margin
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Model, Values
 
@@ -35,6 +36,7 @@ def square(
     restarts: int = 1,
     p_init: float = 0.8,
     batch_size: int = 512,
+    patience: int | None = None,
     twin: Model | None = None,
     generator: torch.Generator,
 ) -> Found:
@@ -53,6 +55,9 @@ def square(
         restarts: how many searches, for the images that are not fooled yet.
         p_init: the share of pixels in the first squares.
         batch_size: how many images are asked about at once.
+        patience: after so many queries an image leaves if 25 steps of Auto-PGD on the margin got
+            further than the squares did: black-box search is there for models whose gradients
+            mislead, and this one's did not. Default: nobody leaves before the last query.
         twin: a faster model to search on, `fast(model)` say. What it takes for a success counts
             if the model agrees; if not, the twin has to go further by as much as it was off.
         generator: the source of places and signs.
@@ -65,14 +70,16 @@ def square(
     """
     _check(ball, queries, restarts, p_init, batch_size)
     x = x.detach().contiguous()
-    hunt = _Hunt(model, twin, ball, queries, p_init, batch_size)
+    hunt = _Hunt(model, twin, ball, queries, p_init, batch_size, patience or queries)
     found = hunt.clean(x, y)
+    bar = None if patience is None else _by_gradient(hunt, x, y, generator)
     for restart in range(restarts):
         left = torch.nonzero(~found.done).flatten()
         if not len(left):
             break
         draws = Draws.of(x, generator)[left]
-        found = found.merge(left, hunt(x[left], y[left], draws), restart * queries)
+        ahead = None if bar is None else bar[left]
+        found = found.merge(left, hunt(x[left], y[left], draws, ahead), restart * queries)
     return found
 
 
@@ -103,9 +110,10 @@ class _Hunt:
     queries: int
     p_init: float
     batch_size: int
+    patience: int
 
-    def __call__(self, x: Images, y: Labels, draws: Draws) -> Found:
-        """Return what one restart finds."""
+    def __call__(self, x: Images, y: Labels, draws: Draws, bar: Values | None) -> Found:
+        """Return what one restart finds; after `patience` queries, only of images above the bar."""
         found = nothing_found(x)
         pool = self.start(x, y, draws)
         asked = 1
@@ -114,7 +122,13 @@ class _Hunt:
             found, draws, pool = self.leave(found, draws, pool, last)
             if last or not len(pool.rows):
                 return found
+            if bar is not None and asked == self.patience:
+                above = torch.nonzero(pool.value >= bar[pool.rows]).flatten()
+                pool, draws, bar = pool.at(above), draws[above], None
+                if not len(above):
+                    return found
             count = min(max(asked // 8, 4), BLOCK, self.queries - asked)
+            count = min(count, self.patience - asked) if asked < self.patience else count
             numbers = draws.uniform(count, self.move.to_propose(x.shape[1]))
             for part in self.parts(len(pool.rows)):
                 self.walk(pool.at(part), numbers[part], asked)
@@ -189,6 +203,16 @@ class _Hunt:
     def parts(self, count: int) -> list[slice]:
         """Cut a pool into what the model is asked at once; one empty part of an empty pool."""
         return [slice(k, k + self.batch_size) for k in range(0, max(count, 1), self.batch_size)]
+
+
+def _by_gradient(hunt: _Hunt, x: Images, y: Labels, generator: torch.Generator) -> Values:
+    """Return the margins that a short gradient search reaches, where the squares search."""
+    with torch.no_grad():
+        moved = apgd(
+            hunt.twin or hunt.model, x, y, hunt.ball, steps=25, objective=margin, failed="worst",
+            generator=generator,
+        )  # fmt: skip
+        return torch.cat([hunt.margin(moved[part], y[part]) for part in hunt.parts(len(x))])
 
 
 def _check(ball: Ball, queries: int, restarts: int, p_init: float, batch_size: int) -> None:

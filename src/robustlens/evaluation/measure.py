@@ -12,7 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robustlens.attacks import Bound, Found, Worst, bind, confirmed, names, pgd
+from robustlens.attacks import (
+    Bound,
+    Found,
+    Worst,
+    autoattack,
+    bind,
+    confirmed,
+    names,
+    pgd,
+    twin_of,
+)
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
@@ -67,6 +77,7 @@ def attacked_accuracy(
     """
     name = f"accuracy under {attack}"
     header = {} if save is None else _header(name, model, data, seed, batch_size)
+    attack = _with_twin(attack, model, data)
     ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
     with frozen(model):
         for start, x, y in progress(data, batch_size, str(attack), ledger.records):
@@ -132,6 +143,16 @@ def confirmed_at(x: Images, z: Logits, y: Labels) -> Found:
     """Return what no attack finds: the images that are wrong as they are."""
     done = z.argmax(dim=1) != y
     return Found(x, done, torch.where(done, 0, -1))
+
+
+def _with_twin(attack: Attack, model: Model, data: Dataset) -> Attack:
+    """Let an attack that makes its own twin have one for all batches, judged by the first images."""
+    if not (isinstance(attack, Bound) and attack.method is autoattack):
+        return attack
+    if attack.settings.get("version") == "rand" or attack.settings.get("twin", "auto") != "auto":
+        return attack
+    x, _ = next(batches(data, min(len(data), 128)))
+    return attack.on_twin(twin_of(model, x))
 
 
 def _attacked(
