@@ -146,7 +146,7 @@ def confirmed_at(x: Images, z: Logits, y: Labels) -> Found:
 
 
 def _with_twin(attack: Attack, model: Model, data: Dataset) -> Attack:
-    """Let an attack that makes its own twin have one for all batches, judged by the first images."""
+    """Give an attack that makes its own twin one for all batches, judged by the first images."""
     if not (isinstance(attack, Bound) and attack.method is autoattack):
         return attack
     if attack.settings.get("version") == "rand" or attack.settings.get("twin", "auto") != "auto":
