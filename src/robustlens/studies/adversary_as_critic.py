@@ -50,7 +50,7 @@ class Config:
     tries: int = 5  # random changes an image in spatial training, the worst is trained on
     steps: int = 20  # of PGD
     grid: int = 5  # values along each parameter of the search
-    images: int = 1000  # test images, alike from every class; 0: all
+    images: int = 500  # test images, alike from every class; 0: all
     shown: int = 2  # images of the pictures
     seed: int = 0
 

@@ -40,7 +40,7 @@ class Config:
     robust: Recipe = QUICK_ROBUST
     version: str = "standard"  # of the ensemble
     steps: int = 100  # of the minimum-norm attack
-    images: int = 200  # test images, alike from every class; 0: all
+    images: int = 100  # test images, alike from every class; 0: all
     shown: int = 5  # images of the gallery
     seed: int = 0
 
