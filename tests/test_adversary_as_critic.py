@@ -26,6 +26,7 @@ def test_it_states_its_rule_and_has_all_presets() -> None:
     assert list(quick.critics()) == ["l2", "spatial", "l-inf", "colour"]
 
 
+@pytest.mark.slow
 def test_the_same_config_gives_the_same_numbers_and_trains_once(tmp_path: Path) -> None:
     config = STUDY.presets["tiny"]
     first = run(STUDY, "tiny", config, folder=tmp_path)

@@ -96,6 +96,7 @@ def test_run_prints_one_object_and_leaves_pictures(
     assert {path.suffix for path in folder.iterdir()} == {".json", ".png"}
 
 
+@pytest.mark.slow
 def test_talk_reuses_what_was_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     first = answer(capsys, "talk", "--preset", "tiny", "--out", tmp_path)
     assert [study["study"] for study in first["studies"]] == list(STUDIES)

@@ -50,6 +50,7 @@ def test_it_states_its_rule_and_has_all_presets() -> None:
     assert tuple(STUDY.presets) == PRESETS
 
 
+@pytest.mark.slow
 def test_the_same_config_gives_the_same_numbers(tmp_path: Path) -> None:
     config = STUDY.presets["tiny"]
     first, second = (run(STUDY, "tiny", config, folder=tmp_path) for _ in range(2))

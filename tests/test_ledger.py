@@ -104,9 +104,7 @@ def test_records_of_another_run_are_refused(trained: Any, data: Dataset, tmp_pat
 
 
 @pytest.mark.slow
-def test_killed_three_times_and_resumed_the_rows_are_the_same(
-    trained: Any, tmp_path: Path
-) -> None:
+def test_killed_three_times_and_resumed_the_rows_are_the_same(trained: Any, tmp_path: Path) -> None:
     architecture = Architecture(net="small", width=4, channels=1, classes=10, size=28)
     save_net(tmp_path / "net.safetensors", trained.model, architecture=architecture)
     words = [sys.executable, "-m", "robustlens", "evaluate", "--weights", "net.safetensors"]

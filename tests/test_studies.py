@@ -45,6 +45,7 @@ def test_every_study_states_its_rule_and_has_all_presets(study: Study) -> None:
         preset(study, "slow")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_the_same_config_gives_the_same_numbers(study: Study, tmp_path: Path) -> None:
     config = study.presets["tiny"]

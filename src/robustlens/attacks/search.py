@@ -57,7 +57,10 @@ class Search:
         """Return what was found; raise `InputError` as `pgd` says."""
         if self.restarts < 1:
             raise InputError(f"restarts is {self.restarts}", "at least 1", "change restarts")
+        if self.steps < 0:
+            raise InputError(f"steps is {self.steps}", "a whole number >= 0", "change steps")
         hunt = Hunt(model, x, y, objective, success, self.twin, self.failed)
+        hunt.look()
         for restart in range(self.restarts):
             rows = hunt.begin(restart * self.steps)
             if not len(rows):
@@ -111,6 +114,13 @@ class Hunt:
         done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
         low = x.new_full(x.shape[:1], -torch.inf)
         self.all = Met(x.detach(), low, done, torch.full_like(done, -1, dtype=torch.int64))
+
+    def look(self) -> None:
+        """Where fooled images leave, those that are a success as they are leave first."""
+        if self.failed == "clean" and len(self.labels):
+            with torch.no_grad():
+                done = self.success(self.model(self.all.images), self.labels)
+            self.all = self.all._replace(done=done, step=torch.where(done, 0, -1))
 
     def begin(self, steps: int) -> Tensor:
         """Start a walk after `steps` steps, of all examples or of those not done; say which."""
