@@ -187,6 +187,6 @@ def check(
     assert torch.equal(again, found.images)
     for part in (slice(0, 1), slice(1, 8), slice(8, 64)):
         alone = attack(net, x[part], y[part], stream(0, "attack"))
-        # tanh rounds by place in the batch: Carlini-Wagner is the same up to that, the others are equal
+        # tanh rounds by place in the batch: Carlini-Wagner is the same up to that
         far = 5e-3 if name == "carlini_wagner" else 0.0
         assert (alone - found.images[part]).abs().max() <= far
