@@ -158,3 +158,51 @@ def seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
+
+
+class Plain(nn.Module):
+    """Normalisation by constants, a convolution, a linear head: what a twin treats in parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1))
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.head = nn.Linear(8 * 36, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""
+        return self.head(self.stem((x - self.mean) / 0.25).relu().flatten(1))
+
+
+def test_the_beginning_and_the_end_of_a_twin_stay_in_float32() -> None:
+    model, x = Plain().eval(), torch.rand(5, 3, 8, 8)
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    twin = fast(model, torch.bfloat16)
+    kept = twin.state_dict()
+    assert torch.equal(kept["body.mean"], model.mean)
+    assert torch.equal(kept["body.head.layer.weight"], model.head.weight)
+    assert kept["body.stem.weight"].dtype == torch.bfloat16
+    with torch.no_grad():
+        assert (twin(x) - model(x)).abs().max() < 0.05
+        assert torch.equal(fast(model, torch.float32)(x), model(x))
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+
+
+def test_a_head_that_is_used_twice_or_is_no_linear_layer_is_lowered_with_the_rest() -> None:
+    class Twice(nn.Module):
+        """Calls its last layer two times."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Return logits."""
+            return self.layer(self.layer(x.flatten(1)))
+
+    x = torch.rand(2, 1, 2, 3)
+    for model in (Twice().eval(), nn.Sequential(nn.Flatten(), nn.Linear(6, 6), nn.ReLU()).eval()):
+        twin = fast(model, torch.bfloat16)
+        assert all(t.dtype == torch.bfloat16 for t in twin.state_dict().values())
+        with torch.no_grad():
+            assert (twin(x) - model(x)).abs().max() < 0.05
