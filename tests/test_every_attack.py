@@ -76,8 +76,17 @@ CASES = [(name, kind) for name in QUICK for kind in norms_of(name)]
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda v: getattr(v, "__name__", v))
-@pytest.mark.parametrize("classes", [2, 3, 10])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("classes", "channels"),
+    [
+        (2, 1),
+        (3, 3),
+        (10, 1),
+        (10, 3),
+        pytest.param(2, 3, marks=pytest.mark.slow),
+        pytest.param(3, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_promises(name: str, kind: Callable[[float], Any], classes: int, channels: int) -> None:
     check(name, kind, classes, channels)
 
