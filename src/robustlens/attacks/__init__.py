@@ -29,7 +29,7 @@ from robustlens.attacks.square import square
 from robustlens.attacks.table import ATTACKS
 from robustlens.attacks.transfer import transfer
 from robustlens.attacks.transform_attack import transform_search
-from robustlens.attacks.worst import Worst, names, worst_of
+from robustlens.attacks.worst import Worst, worst_of
 
 __all__ = [
     "ATTACKS",
@@ -49,7 +49,6 @@ __all__ = [
     "fmn",
     "hopskipjump",
     "mi_fgsm",
-    "names",
     "pgd",
     "pgd_kl",
     "pgd_targeted",

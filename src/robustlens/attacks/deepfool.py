@@ -7,7 +7,7 @@ distances = smallest(bind(deepfool, Linf(1.0)), model, x, y, generator)   # atta
 import torch
 from torch import Tensor
 
-from robustlens.attacks.method import Found, attack
+from robustlens.attacks.method import Found, attack, rivals
 from robustlens.attacks.nearest import Nearest, search
 from robustlens.attacks.norms import Norm, norm_of
 from robustlens.balls import L2, Ball, Linf, per_example
@@ -63,12 +63,12 @@ def deepfool(
             raise InputError(f"{name} is {value}", f"at least {least}", f"change {name}")
 
     def walk(nearest: Nearest) -> None:
-        rivals = _rivals(nearest.seen(nearest.x), nearest.y, classes - 1)
+        others = rivals(nearest.seen(nearest.x), nearest.y, classes - 1)
         total, here = torch.zeros_like(nearest.x), nearest
         rows = torch.arange(len(total), device=total.device)
         for step in range(steps + 1):
             point = (here.x + (1 + overshoot) * total).clamp_(0.0, 1.0)
-            z, gaps, slopes = _linearised(here, point, rivals)
+            z, gaps, slopes = _linearised(here, point, others)
             here.keep(z, point, step)
             if step % LOOK_EVERY == 0:
                 here.confirm()
@@ -78,7 +78,7 @@ def deepfool(
                 stay = torch.nonzero(open_).flatten()
                 if len(stay) <= len(rows) * 7 / 8 or step == steps:
                     nearest.take(rows, here)
-                    rows, total, rivals = rows[stay], total[stay], rivals[stay]
+                    rows, total, others = rows[stay], total[stay], others[stay]
                     here = nearest.some(rows)
             if not len(rows):
                 break
@@ -86,18 +86,12 @@ def deepfool(
     return search(model, x, y, ball, norm, walk, twin)
 
 
-def _rivals(z: Logits, y: Labels, count: int) -> Tensor:
-    """Return the likeliest wrong classes, (b, count) or fewer."""
-    count = min(count, z.shape[1] - 1)
-    return z.scatter(1, y[:, None], -torch.inf).topk(count, dim=1).indices
-
-
-def _linearised(here: Nearest, point: Images, rivals: Tensor) -> tuple[Logits, Tensor, Tensor]:
-    """Return the logits, and z_k - z_y with its gradient for each rival k: (r, b), (r, b, ...)."""
+def _linearised(here: Nearest, point: Images, others: Tensor) -> tuple[Logits, Tensor, Tensor]:
+    """Return the logits, and z_k - z_y with its gradient for each other k: (r, b), (r, b, ...)."""
     with torch.enable_grad():
         moved = point.detach().requires_grad_(True)
         z = here.seen(moved)
-        gaps = (z.gather(1, rivals) - z.gather(1, here.y[:, None])).unbind(dim=1)
+        gaps = (z.gather(1, others) - z.gather(1, here.y[:, None])).unbind(dim=1)
         slopes = [torch.autograd.grad(gap.sum(), moved, retain_graph=True)[0] for gap in gaps]
     return z.detach(), torch.stack(gaps).detach(), torch.stack(slopes)
 

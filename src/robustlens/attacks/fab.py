@@ -8,6 +8,7 @@ value, the decision and the plane that stands for the boundary.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.linalg import vecdot
 
 from robustlens.ascend import value_and_gradient
-from robustlens.attacks.method import Found, attack, confirmed, wrong
+from robustlens.attacks.method import Found, attack, confirmed, rivals, wrong
 from robustlens.attacks.projections import geometry
 from robustlens.balls import L1, L2, Ball, Linf, per_example
 from robustlens.errors import InputError
@@ -81,16 +82,15 @@ def fab(
     half = replace(walk.ball, eps=walk.ball.eps / 2)
     with torch.no_grad():
         z = model(x)
-    likeliest = z.scatter(1, y[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)
     done = wrong(z, y)
     found = Found(x.detach(), done, torch.where(done, 0, -1))
-    aims = [(r, t) for r in range(restarts) for t in range(min(targets, z.shape[1] - 1))]
+    aims = product(range(restarts), rivals(z, y, targets).unbind(dim=1))
     for number, (restart, aim) in enumerate(aims):
         left = torch.nonzero(~found.done).flatten()
         if not len(left):
             break
         start = half.sample(x, generator) if restart else x
-        pairs = torch.stack([y, likeliest[:, aim]], dim=1)[left]
+        pairs = torch.stack([y, aim], dim=1)[left]
         new = _chased(walk, model, twin, x[left], pairs, start[left], steps)
         found = found.merge(left, new, number * (steps + (0 if twin is None else steps // POLISH)))
     return found

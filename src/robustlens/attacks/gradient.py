@@ -23,6 +23,7 @@ from robustlens.attacks.method import (
     confirmed,
     nothing_found,
     right,
+    rivals,
     wrong,
 )
 from robustlens.attacks.search import SHORTEST, Failed, Search, step_length
@@ -198,16 +199,14 @@ def apgd_targeted(
     if targets < 1:
         raise InputError(f"targets is {targets}", "at least 1", "change targets")
     with torch.no_grad():
-        z = model(x)
-    likeliest = z.scatter(1, y[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)
+        aims = rivals(model(x), y, targets)
     found = nothing_found(x)
-    aims = [t for _ in range(restarts) for t in range(min(targets, z.shape[1] - 1))]
     search = Search(ball, AutoStep(), steps, twin=twin)
-    for number, aim in enumerate(aims):
+    for number, aim in enumerate(aims.repeat(1, restarts).unbind(dim=1)):
         left = torch.nonzero(~found.done).flatten()
         if not len(left):
             break
-        pairs = torch.stack([y, likeliest[:, aim]], dim=1)[left]
+        pairs = torch.stack([y, aim], dim=1)[left]
         within = replace(search, ball=rows_of(ball, left))
         new = within(model, x[left], pairs, dlr_targeted, _wrong_pair, generator)
         found = found.merge(left, new, number * steps)

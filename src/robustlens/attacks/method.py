@@ -95,6 +95,13 @@ def confirmed(model: Model, x: Images, y: Labels, candidates: Images, step: Tens
     return Found(images, done, torch.where(done, step, -1))
 
 
+def rivals(z: Logits, y: Labels, count: int) -> Tensor:
+    """Return the `count` likeliest wrong classes, the likeliest first, (b, count) or fewer."""
+    others = z.scatter(1, y[:, None], -torch.inf)
+    order = others.argsort(dim=1, descending=True, stable=True)
+    return order[:, : min(count, z.shape[1] - 1)]
+
+
 def check_images(x: Images, y: Labels) -> None:
     """Raise `InputError` unless x are floating-point images in [0, 1] with one int64 label each.
 

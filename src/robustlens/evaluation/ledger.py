@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robustlens.errors import InputError
-from robustlens.evaluation.records import Record, lines, parse
+from robustlens.evaluation.records import Record, head, lines, parse
 from robustlens.files import append_text, write_text
 
 
@@ -34,17 +34,16 @@ class Ledger:
         if path is not None and path.exists():
             before, records = parse(path)
             _same(path, before, header)
-            whole = len(records) if len(records) == total else len(records) // batch_size
-            records = records if whole == total else records[: whole * batch_size]
+            if len(records) != total:
+                records = records[: len(records) // batch_size * batch_size]
         if path is not None:
-            write_text(path, lines(header, records))
+            write_text(path, head(header) + lines(records))
         return cls(path, records)
 
     def add(self, rows: list[Record]) -> None:
         """Append the records of a batch, to the file first."""
         if self.path is not None:
-            _, _, text = lines({}, rows).partition("\n")
-            append_text(self.path, text)
+            append_text(self.path, lines(rows))
         self.records += rows
 
 

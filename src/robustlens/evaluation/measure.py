@@ -19,10 +19,10 @@ from robustlens.attacks import (
     autoattack,
     bind,
     confirmed,
-    names,
     pgd,
     twin_of,
 )
+from robustlens.attacks.worst import names
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
@@ -47,7 +47,7 @@ def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluatio
     with frozen(model):
         for start, x, y in progress(data, batch_size, "clean accuracy"):
             z = checked_logits(model, x, y)
-            records += _rows(start, z, z, y, confirmed_at(x, z, y), torch.zeros(len(x)))
+            records += _rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x)))
     return Evaluation("clean accuracy", tuple(records))
 
 
@@ -139,7 +139,7 @@ def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
     return z
 
 
-def confirmed_at(x: Images, z: Logits, y: Labels) -> Found:
+def unattacked(x: Images, z: Logits, y: Labels) -> Found:
     """Return what no attack finds: the images that are wrong as they are."""
     done = z.argmax(dim=1) != y
     return Found(x, done, torch.where(done, 0, -1))
@@ -159,7 +159,7 @@ def _attacked(
     model: Model, x: Tensor, y: Tensor, attack: Attack, start: int, g: torch.Generator
 ) -> list[Record]:
     clean = checked_logits(model, x, y)
-    found = confirmed_at(x, clean, y)
+    found = unattacked(x, clean, y)
     found = found._replace(by=names(found.done, UNATTACKED))
     (right,) = torch.nonzero(~found.done, as_tuple=True)
     if len(right):

@@ -79,7 +79,7 @@ class Evaluation:
 
     def write(self, path: Path) -> None:
         """Write the records as JSON lines under a line with the name, atomically."""
-        write_text(path, lines({"name": self.name}, self.records))
+        write_text(path, head({"name": self.name}) + lines(self.records))
 
     @classmethod
     def read(cls, path: Path) -> "Evaluation":
@@ -116,10 +116,14 @@ def merge(*runs: Evaluation) -> Evaluation:
     return Evaluation(name, tuple(worst[index] for index in sorted(worst)))
 
 
-def lines(header: dict[str, Any], records: Iterable[Record]) -> str:
-    """Return a header and records as JSON lines."""
-    rows = (json.dumps(asdict(record)) for record in records)
-    return "".join(f"{row}\n" for row in (json.dumps({"header": header}), *rows))
+def head(header: dict[str, Any]) -> str:
+    """Return the first line of a file of records."""
+    return json.dumps({"header": header}) + "\n"
+
+
+def lines(records: Iterable[Record]) -> str:
+    """Return records as JSON lines."""
+    return "".join(json.dumps(asdict(record)) + "\n" for record in records)
 
 
 def parse(path: Path) -> tuple[dict[str, Any], list[Record]]:
