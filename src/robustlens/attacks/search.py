@@ -16,7 +16,7 @@ from robustlens.balls import Ball, per_example, radius, rows_of
 from robustlens.errors import InputError
 from robustlens.objectives import MakeObjective
 from robustlens.rules import Rule
-from robustlens.types import Images, Logits, Model, Objective, Values
+from robustlens.types import Images, Logits, Model, Objective, Points, Values
 
 Success = Callable[[Logits, Tensor], Tensor]
 """From logits and labels to which examples the attack has won, boolean (b,)."""
@@ -80,10 +80,14 @@ class Search:
         return hunt.found(x)
 
 
+See = Callable[[Points, Tensor], Images]
+"""From points of some examples, and the places of these, to what a model is shown."""
+
+
 class Met(NamedTuple):
     """The worst point met, for each example."""
 
-    images: Images
+    points: Points
     value: Values
     done: Tensor  # bool: a success
     step: Tensor  # int64: after how many steps; -1 without success
@@ -94,23 +98,25 @@ class Met(NamedTuple):
 
 
 class Hunt:
-    """The worst image met so far, for each example: success first, then the objective.
+    """The worst point met so far, for each example: success first, then the objective.
 
-    `all` has a row for every example, `now` one for each of those that are walking, at `rows`.
+    A point is an image, or whatever `see` makes an image of. `all` has a row for every example,
+    `now` one for each of those that are walking, at `rows`.
     """
 
     def __init__(
         self,
         model: Model,
-        x: Images,
+        x: Points,
         y: Tensor,
         objective: MakeObjective,
         success: Success,
         twin: Model | None,
         failed: Failed,
+        see: See | None = None,
     ) -> None:
         self.model, self.twin, self.labels, self.failed = model, twin, y, failed
-        self.make, self.success = objective, success
+        self.make, self.success, self.see = objective, success, see or _as_it_is
         done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
         low = x.new_full(x.shape[:1], -torch.inf)
         self.all = Met(x.detach(), low, done, torch.full_like(done, -1, dtype=torch.int64))
@@ -119,7 +125,7 @@ class Hunt:
         """Where fooled images leave, those that are a success as they are leave first."""
         if self.failed == "clean" and len(self.labels):
             with torch.no_grad():
-                done = self.success(self.model(self.all.images), self.labels)
+                done = self.success(self.model(self.all.points), self.labels)
             self.all = self.all._replace(done=done, step=torch.where(done, 0, -1))
 
     def begin(self, steps: int) -> Tensor:
@@ -135,16 +141,16 @@ class Hunt:
         """Return the objective for those still walking, looking over its shoulder at the logits."""
         seen: list[Logits] = []
         search = self.twin or self.model
+        rows, y = self.rows, self.labels[self.rows]
 
-        def remembering(x: Images) -> Logits:
-            z = search(x)
+        def remembering(x: Points) -> Logits:
+            z = search(self.see(x, rows))
             seen.append(z.detach())
             return z
 
-        y = self.labels[self.rows]
         inner = self.make(remembering, y)
 
-        def watched(x: Images) -> Values:
+        def watched(x: Points) -> Values:
             seen.clear()
             value = inner(x)
             if not seen:  # the objective looks elsewhere than at this model's logits
@@ -155,7 +161,7 @@ class Hunt:
 
         return watched
 
-    def keep(self, x: Images, value: Values, hit: Tensor) -> None:
+    def keep(self, x: Points, value: Values, hit: Tensor) -> None:
         """Take over the points that are worse than those kept, without waiting for the device.
 
         Where images leave once fooled, the first point that fools counts and stays: what an image
@@ -166,7 +172,7 @@ class Hunt:
         if self.failed == "worst":
             wins = first | ((hit == now.done) & (value > now.value))
         self.now = Met(
-            torch.where(per_example(wins, x), x, now.images),
+            torch.where(per_example(wins, x), x, now.points),
             torch.where(wins, value, now.value),
             now.done | hit,
             torch.where(first, self.points, now.step),
@@ -191,7 +197,7 @@ class Hunt:
         new = torch.nonzero(self.now.done & ~self.judged).flatten()
         if self.twin is not None and len(new):
             with torch.no_grad():
-                z = self.model(self.now.images[new])
+                z = self.model(self.see(self.now.points[new], self.rows[new]))
             doubtful = new[~self.success(z, self.labels[self.rows[new]])]
             self.now = self.now._replace(
                 done=self.now.done.index_fill(0, doubtful, False),
@@ -205,8 +211,12 @@ class Hunt:
     def found(self, x: Images) -> Found:
         """Return the worst images, or the clean ones where the search failed."""
         met = self.all
-        clean = torch.where(per_example(met.done, x), met.images, x.detach())
-        return Found(clean if self.failed == "clean" else met.images, met.done, met.step)
+        clean = torch.where(per_example(met.done, x), met.points, x.detach())
+        return Found(clean if self.failed == "clean" else met.points, met.done, met.step)
+
+
+def _as_it_is(x: Points, rows: Tensor) -> Images:
+    return x
 
 
 def _decisive(seen: list[Logits]) -> Logits:

@@ -11,21 +11,21 @@ The climb starts from the worst point that the looking found.
 import math
 from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from robustlens.ascend import Stay, ascend
+from robustlens.ascend import ascend
 from robustlens.attacks.method import Found, attack, confirmed, nothing_found, wrong
-from robustlens.attacks.search import Failed
+from robustlens.attacks.search import Failed, Hunt
 from robustlens.balls import Box
 from robustlens.errors import InputError
 from robustlens.objectives import MakeObjective, misclassify
 from robustlens.rules import Rule, Steepest
 from robustlens.streams import Draws
 from robustlens.threats.family import Threat
-from robustlens.types import Images, Labels, Logits, Model, Objective, Values
+from robustlens.types import Images, Labels, Model
 
 LARGEST_GRID = 100_000
 """Points of a grid above which it is refused."""
@@ -69,149 +69,44 @@ def transform_search(
     are negative or too many.
     """
     points = _grid(ball, grid)
-    if tries < 0:
-        raise InputError(f"tries is {tries}", "a whole number >= 0", "change tries")
+    for name, value in (("tries", tries), ("steps", steps)):
+        if value < 0:
+            raise InputError(f"{name} is {value}", "a whole number >= 0", f"change {name}")
     if not len(x):
         return nothing_found(x)
-    hunt = _Hunt(model, x.detach(), y, ball, objective, twin, failed)
-    draws = Draws.of(x, generator)
-    hunt.look(hunt.everywhere(point) for point in (ball.neutral, *points))
+    x, draws = x.detach(), Draws.of(x, generator)
+
+    def see(theta: Tensor, rows: Tensor) -> Images:
+        return ball.apply(x[rows], theta)
+
+    def everywhere(point: tuple[float, ...]) -> Tensor:
+        return x.new_tensor(point).expand(len(x), ball.parameters)
+
+    hunt = Hunt(model, everywhere(ball.neutral), y, objective, wrong, twin, failed, see)
+    hunt.begin(0)
+    _look(hunt, (everywhere(point) for point in (ball.neutral, *points)))
     if ball.parameters:
-        hunt.look(draws.uniform(ball.parameters) for _ in range(tries))
-        hunt.climb(rule or Steepest(1.25 / max(steps, 1)), steps)
-    return hunt.found()
+        _look(hunt, (draws.uniform(ball.parameters) for _ in range(tries)))
+    if ball.parameters and steps and len(hunt.rows):
+        climb, leave = rule or Steepest(1.25 / steps), hunt.leave if failed == "clean" else None
+        ascend(hunt.objective(), hunt.now.points, Box(), climb, steps=steps, leave=leave)
+    hunt.judge()
+    images = ball.apply(x, hunt.all.points)
+    step = torch.where(hunt.all.done, hunt.all.step, hunt.points)  # the twin may have missed it
+    found = confirmed(model, x, y, images, step)
+    return found if failed == "clean" else found._replace(images=images)
 
 
-class _Met(NamedTuple):
-    """The worst change met, for each image."""
-
-    theta: Tensor  # (b, k)
-    value: Values
-    done: Tensor  # bool: it fools
-    step: Tensor  # int64: the number of points seen before it; -1 without success
-
-
-class _Hunt:
-    """The worst theta met so far, for each image: success first, then the objective.
-
-    As `search.Hunt`, but the points are theta and the model sees images: `met` has a row for
-    every image, `rows` says which of them are still searched.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        x: Images,
-        y: Labels,
-        threat: Threat,
-        make: MakeObjective,
-        twin: Model | None,
-        failed: Failed,
-    ) -> None:
-        self.model, self.x, self.y, self.threat = model, x, y, threat
-        self.make, self.twin, self.failed = make, twin, failed
-        self.rows = torch.arange(len(x), device=x.device)
-        self.points = 0
-        done = torch.zeros_like(self.rows, dtype=torch.bool)
-        low = x.new_full(x.shape[:1], -torch.inf)
-        self.met = _Met(self.everywhere(threat.neutral), low, done, torch.full_like(self.rows, -1))
-        self.sure = done
-
-    def everywhere(self, point: tuple[float, ...]) -> Tensor:
-        """Return one point of the box for all images, (b, k)."""
-        return self.x.new_tensor(point).expand(len(self.x), self.threat.parameters)
-
-    def look(self, thetas: Iterable[Tensor]) -> None:
-        """Try points, each (b, k) for all images, and let the fooled images go now and then."""
-        objective = self.objective()
-        for number, theta in enumerate(thetas, 1):
-            if not len(self.rows):
-                return
-            with torch.no_grad():
-                objective(theta[self.rows])
-            stay = self.leave(number)
-            objective = objective if stay is None else stay.objective
-
-    def climb(self, rule: Rule[Any], steps: int) -> None:
-        """Ascend from the worst points met, over theta."""
-        if len(self.rows) and steps:
-            theta = self.met.theta[self.rows]
-            ascend(self.objective(), theta, Box(), rule, steps=steps, leave=self.leave)
-        elif steps < 0:
-            raise InputError(f"steps is {steps}", "a whole number >= 0", "change steps")
-
-    def objective(self) -> Objective:
-        """Return the objective over theta of those still searched; it remembers what it meets."""
-        seen: list[Logits] = []
-        search = self.twin or self.model
-
-        def remembering(images: Images) -> Logits:
-            z = search(images)
-            seen.append(z.detach())
-            return z
-
-        x, y = self.x[self.rows], self.y[self.rows]
-        inner = self.make(remembering, y)
-
-        def watched(theta: Tensor) -> Values:
-            seen.clear()
-            images = self.threat.apply(x, theta)
-            value = inner(images)
-            if not seen:  # the objective looks elsewhere than at this model's logits
-                with torch.no_grad():
-                    remembering(images)
-            self.keep(theta.detach(), value.detach(), wrong(seen[-1], y))
-            return value
-
-        return watched
-
-    def keep(self, theta: Tensor, value: Values, hit: Tensor) -> None:
-        """Take over the points that are worse than those kept, without waiting for the device."""
-        now = _Met(*(part[self.rows] for part in self.met))
-        first = hit & ~now.done
-        open_ = ~hit if self.failed == "clean" else torch.ones_like(hit)
-        wins = first | (open_ & (hit == now.done) & (value > now.value))
-        new = _Met(
-            torch.where(wins[:, None], theta, now.theta),
-            torch.where(wins, value, now.value),
-            now.done | hit,
-            torch.where(first, self.points, now.step),
-        )
-        pairs = zip(self.met, new, strict=True)
-        self.met = _Met(*(whole.index_copy(0, self.rows, part) for whole, part in pairs))
-        self.points += 1
-
-    def leave(self, step: int) -> Stay | None:
-        """Let the fooled go, now and then, when they are an eighth of those still searched."""
-        if self.failed == "worst" or (step > 4 and step % 4):
-            return None
-        self.judge()
-        stay = torch.nonzero(~self.met.done[self.rows]).flatten()
-        gone = len(self.rows) - len(stay)
-        if not gone or gone < len(self.rows) / 8:
-            return None
-        self.rows = self.rows[stay]
-        return Stay(stay, self.objective())
-
-    def judge(self) -> None:
-        """Ask the model about the successes of its twin; those it denies are searched on."""
-        new = torch.nonzero(self.met.done & ~self.sure).flatten()
-        if self.twin is not None and len(new):
-            with torch.no_grad():
-                z = self.model(self.threat.apply(self.x[new], self.met.theta[new]))
-            doubtful = new[~wrong(z, self.y[new])]
-            self.met = self.met._replace(
-                done=self.met.done.index_fill(0, doubtful, False),
-                step=self.met.step.index_fill(0, doubtful, -1),
-            )
-        self.sure = self.met.done
-
-    def found(self) -> Found:
-        """Return the worst images, as the model itself decides, or the clean ones elsewhere."""
-        images = self.threat.apply(self.x, self.met.theta)
-        step = torch.where(self.met.done, self.met.step, self.points)  # the twin may have missed it
-        found = confirmed(self.model, self.x, self.y, images, step)
-        return found if self.failed == "clean" else found._replace(images=images)
+def _look(hunt: Hunt, thetas: Iterable[Tensor]) -> None:
+    """Try points, each (b, k) for all images, and let the fooled images go now and then."""
+    objective = hunt.objective()
+    for number, theta in enumerate(thetas, 1):
+        if not len(hunt.rows):
+            return
+        with torch.no_grad():
+            objective(theta[hunt.rows])
+        stay = hunt.leave(number) if hunt.failed == "clean" else None
+        objective = objective if stay is None else stay.objective
 
 
 def _grid(threat: Threat, grid: int | tuple[int, ...]) -> Iterator[tuple[float, ...]]:
