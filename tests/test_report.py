@@ -314,8 +314,9 @@ def test_numbers_are_written_for_readers(name, value, expected):
 
 
 def test_an_interval_is_per_cent_as_a_whole_or_not_at_all():
-    assert interval("accuracy", 0.5, 0.25, 0.75) == ("50.0%", "[25.0%, 75.0%]")
-    assert interval("growth rate", 0.5, -0.25, 1.25) == ("0.500", "[-0.250, 1.25]")
+    assert interval("accuracy", 0.5, 0.25, 0.75, 9) == ("50.0%", "[25.0%, 75.0%]")
+    assert interval("growth rate", 0.5, -0.25, 1.25, 9) == ("0.500", "[-0.250, 1.25]")
+    assert interval("a closed form", 0.5, 0.5, 0.5, 0) == ("0.500", "exact")
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,9 @@ def test_magnification_is_round_and_fits() -> None:
 def test_numbers_refuse_a_value_outside_its_interval() -> None:
     with pytest.raises(InputError, match="low <= value <= high"):
         Number(0.5, 0.6, 0.7, 10)
+    with pytest.raises(InputError, match="no width"):
+        Number(0.5, 0.4, 0.7, 0)
+    assert Number.exact(0.5).n == 0
     assert Number.of(rate(0.5), "1", "paper").published == "1"
     assert above(Number(0.5, 0.4, 0.6, 9), Number(0.2, 0.1, 0.3, 9))
     assert not above(Number(0.5, 0.4, 0.6, 9), Number(0.3, 0.1, 0.45, 9))

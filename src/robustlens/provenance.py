@@ -99,6 +99,8 @@ def flags(value: Mapping[str, Any], default: Mapping[str, Any], prefix: str = ""
             off = f"--{path}{dot}no-{last}"
             if isinstance(entry, bool):
                 words.append(f"--{name}" if entry else off)
+            elif isinstance(entry, (list, tuple)):
+                words += [f"--{name}", *map(str, entry)]
             else:
                 words += [f"--{name}", str(entry)]
     return words

@@ -146,7 +146,7 @@ def _words(result: Result) -> str:
     lines = [f"{result.study} ({result.preset}): {result.verdict}", result.summary, ""]
     for name, n in result.numbers.items():
         published = f"  published: {n.published}" if n.published else ""
-        lines.append(
-            f"  {name:<{width}}  {n.value:.3f} [{n.low:.3f}, {n.high:.3f}] n={n.n}{published}"
-        )
+        value = f"{n.value:.3f}" if n.n else f"{n.value:.6g}"
+        between = f"[{n.low:.3f}, {n.high:.3f}] n={n.n}" if n.n else "exact"
+        lines.append(f"  {name:<{width}}  {value} {between}{published}")
     return "\n".join([*lines, "", f"{result.seconds:.0f} s; {result.provenance.command}"])

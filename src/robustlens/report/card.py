@@ -74,7 +74,7 @@ def badge(verdict: str) -> str:
 def headline(run: Run) -> str:
     """Return the first number of a run, which a study chooses as its most telling."""
     for name, number in run.result["numbers"].items():
-        value, between = interval(name, number["value"], number["low"], number["high"])
+        value, between = _value(name, number)
         return f"<b>{value}</b> <span class=between>{between}</span><br>{escape(name)}"
     return "no numbers"
 
@@ -124,13 +124,18 @@ def _numbers(numbers: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _number(name: str, number: Mapping[str, Any]) -> str:
-    value, between = interval(name, number["value"], number["low"], number["high"])
+    value, between = _value(name, number)
     published = escape(number["published"] or "none")
+    count = f"{number['n']:,}" if number["n"] else "derived"
     source = f"<br><small>{escape(number['source'])}</small>" if number["source"] else ""
     return f"""
 <tr><th scope="row">{escape(name)}</th>
 <td class="value"><b>{value}</b><br><span class="between">{between}</span></td>
-<td class="value">{number["n"]:,}</td><td>{published}{source}</td></tr>"""
+<td class="value">{count}</td><td>{published}{source}</td></tr>"""
+
+
+def _value(name: str, number: Mapping[str, Any]) -> tuple[str, str]:
+    return interval(name, number["value"], number["low"], number["high"], number["n"])
 
 
 def _again(run: Run) -> str:

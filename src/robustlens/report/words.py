@@ -22,8 +22,10 @@ def shown(name: str, value: float, *others: float) -> str:
     return f"{value:#.3g}".rstrip(".") if value else "0"
 
 
-def interval(name: str, value: float, low: float, high: float) -> tuple[str, str]:
-    """Return a value and its interval for readers: "64.8%", "[62.7%, 66.9%]"."""
+def interval(name: str, value: float, low: float, high: float, n: int) -> tuple[str, str]:
+    """Return a value and its interval for readers: "64.8%", "[62.7%, 66.9%]"; n = 0: "exact"."""
+    if n == 0:
+        return shown(name, value), "exact"
     ends = shown(name, low, value, high), shown(name, high, value, low)
     return shown(name, value, low, high), f"[{ends[0]}, {ends[1]}]"
 

@@ -14,7 +14,21 @@ from robustlens.studies import (
     security_curve,
 )
 from robustlens.studies.claims import CLAIMS, Claim
-from robustlens.studies.pictures import Cell, Curves, Gallery, Panel, Picture, Series, Surfaces
+from robustlens.studies.pictures import (
+    Arrow,
+    Cell,
+    Curves,
+    Dots,
+    Ellipse,
+    Gallery,
+    Panel,
+    Path,
+    Picture,
+    Plane,
+    Series,
+    Sheet,
+    Surfaces,
+)
 from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.studies.result import Number, Result, Verdict
 
@@ -35,17 +49,23 @@ __all__ = [
     "CLAIMS",
     "PRESETS",
     "STUDIES",
+    "Arrow",
     "Bench",
     "Cell",
     "Claim",
     "Curves",
+    "Dots",
+    "Ellipse",
     "Findings",
     "Gallery",
     "Number",
     "Panel",
+    "Path",
     "Picture",
+    "Plane",
     "Result",
     "Series",
+    "Sheet",
     "Study",
     "Surfaces",
     "Verdict",

@@ -6,6 +6,7 @@ Curves("Accuracy", x_label="eps", y_label="accuracy", series=(Series("robust", .
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -48,6 +49,8 @@ class Series:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     tone: str = "plain"  # good, bad or plain
+    line: bool = True  # False: points only, as for measurements beside a curve
+    dots: bool = True  # False: a bare line, as for a curve of many points
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Curves:
     y_label: str
     series: tuple[Series, ...]
     marks: tuple[tuple[float, str], ...] = ()
+    log: Literal["", "x", "y", "xy"] = ""  # axes with a logarithmic scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,4 +96,75 @@ class Surfaces:
     panels: tuple[Panel, ...]
 
 
-Picture = Gallery | Curves | Surfaces
+@dataclass(frozen=True)
+class Ellipse:
+    """The points at Mahalanobis distance `radius` from a centre: a level set of a Gaussian."""
+
+    name: str
+    centre: tuple[float, float]
+    covariance: tuple[tuple[float, float], tuple[float, float]]
+    radius: float = 1.0
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An arrow from one point to another."""
+
+    name: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Path:
+    """A line through points, as a decision boundary."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Points, small and many or large and few; `labels` stand beside them where given."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    tone: str = "plain"
+    labels: Sequence[str] = ()
+
+
+Shape = Ellipse | Arrow | Path | Dots
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One plane with shapes on it. Shapes of the same name look the same on every sheet."""
+
+    name: str
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Sheets side by side with common axes; a legend names what is drawn.
+
+    `equal`: a unit is as long across as up, so that circles are round. `x_range` and `y_range`
+    are (low, high); without them all shapes fit.
+    """
+
+    name: str
+    caption: str
+    x_label: str
+    y_label: str
+    sheets: tuple[Sheet, ...]
+    equal: bool = True
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+
+
+Picture = Gallery | Curves | Surfaces | Plane

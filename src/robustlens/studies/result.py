@@ -25,7 +25,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Number:
-    """A measured value, its 95 % interval and n, beside the published value and its source."""
+    """A measured value, its 95 % interval and n, beside the published value and its source.
+
+    n = 0 marks a value that was derived, not measured: low and high are the value.
+    """
 
     value: float
     low: float
@@ -35,13 +38,22 @@ class Number:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        if not (self.low <= self.value <= self.high and self.n >= 1):
-            raise InputError(f"{self}", "low <= value <= high and n >= 1")
+        if not (self.low <= self.value <= self.high and self.n >= 0):
+            raise InputError(f"{self}", "low <= value <= high and n >= 0")
+        if self.n == 0 and self.low < self.high:
+            raise InputError(f"{self}", "an interval of no width, or the n it comes from")
 
     @classmethod
     def of(cls, rate: Rate, published: str | None = None, source: str | None = None) -> "Number":
         """Return a number from a rate."""
         return cls(rate.value, rate.low, rate.high, rate.n, published, source)
+
+    @classmethod
+    def exact(
+        cls, value: float, published: str | None = None, source: str | None = None
+    ) -> "Number":
+        """Return a number from a closed form: no interval, no samples."""
+        return cls(value, value, value, 0, published, source)
 
 
 @dataclass(frozen=True)
