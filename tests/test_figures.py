@@ -14,7 +14,7 @@ from PIL import Image
 from robustlens.errors import InputError, UnknownName
 from robustlens.figures import DARK, LIGHT, THEMES, Theme, draw, save_pictures
 from robustlens.figures.canvas import width_of, wrap
-from robustlens.figures.curves import _apart
+from robustlens.figures.labels import apart
 from robustlens.studies.pictures import Cell, Curves, Gallery, Series
 
 
@@ -160,11 +160,11 @@ def test_names_of_marks_never_touch():
 
 
 def test_names_move_as_little_as_possible():
-    assert _apart([], [], 0, 100) == []
-    assert _apart([20, 60], [10, 10], 0, 100) == [20, 60]
-    assert _apart([50, 50], [10, 10], 0, 100) == [45, 55]
-    assert _apart([0, 0, 0], [10, 10, 10], 0, 100) == [0, 10, 20]
-    assert _apart([100, 100], [10, 20], 0, 100) == [85, 100]
+    assert apart([], [], 0, 100) == []
+    assert apart([20, 60], [10, 10], 0, 100) == [20, 60]
+    assert apart([50, 50], [10, 10], 0, 100) == [45, 55]
+    assert apart([0, 0, 0], [10, 10, 10], 0, 100) == [0, 10, 20]
+    assert apart([100, 100], [10, 20], 0, 100) == [85, 100]
 
 
 def test_dollars_are_dollars():

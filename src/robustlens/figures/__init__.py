@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from robustlens.errors import InputError
 from robustlens.figures.curves import draw_curves
 from robustlens.figures.gallery import draw_gallery
+from robustlens.figures.plane import draw_plane
 from robustlens.figures.surfaces import draw_surfaces
 from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
 from robustlens.files import replacing
-from robustlens.studies.pictures import Gallery, Picture, Surfaces
+from robustlens.studies.pictures import Gallery, Picture, Plane, Surfaces
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
 
@@ -28,12 +29,15 @@ def draw(picture: Picture, theme: Theme) -> Figure:
     """Return the picture drawn in the colours of `theme`.
 
     Raises:
-        InputError: images that are not (1 or 3, h, w), or series whose lengths differ.
+        InputError: what cannot be drawn, such as images that are not (1 or 3, h, w), series whose
+            lengths differ, or a plane without sheets.
     """
     if isinstance(picture, Gallery):
         return draw_gallery(picture, theme)
     if isinstance(picture, Surfaces):
         return draw_surfaces(picture, theme)
+    if isinstance(picture, Plane):
+        return draw_plane(picture, theme)
     return draw_curves(picture, theme)
 
 

@@ -3,15 +3,14 @@
 draw_surfaces(Surfaces("loss", "...", "along", "across", (Panel("a net", x, y, z),)), LIGHT)
 """
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from robustlens.errors import InputError
-from robustlens.figures.canvas import FONT, POINTS, Canvas, font
+from robustlens.figures.axes import ink, name_axes, quiet
+from robustlens.figures.canvas import FONT, POINTS, Canvas
 from robustlens.figures.theme import Theme
 from robustlens.studies.pictures import Panel, Surfaces
 
@@ -34,20 +33,13 @@ def draw_surfaces(surfaces: Surfaces, theme: Theme) -> Figure:
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     for number, panel in enumerate(surfaces.panels, 1):
         axes = figure.add_subplot(1, count, number, facecolor=theme.background)
-        _style(axes, surfaces.x_label, surfaces.y_label if number == 1 else "", theme)
-        axes.set_title(panel.name, loc="left", pad=9, color=theme.text, font=font())
+        quiet(axes, theme)
+        axes.set_box_aspect(1)
+        axes.locator_params(nbins=4)
+        name_axes(axes, surfaces.x_label, surfaces.y_label if number == 1 else "", theme)
+        axes.set_title(panel.name, loc="left", pad=9, **ink(theme.text))
         _paint(axes, panel, theme)
     return figure
-
-
-def _style(axes: Axes, x_label: str, y_label: str, theme: Theme) -> None:
-    axes.spines[:].set_visible(False)
-    axes.set_box_aspect(1)
-    axes.tick_params(length=0, pad=6, colors=theme.muted, labelsize=POINTS, labelfontfamily=FONT)
-    axes.locator_params(nbins=4)
-    words: dict[str, Any] = {"color": theme.muted, "font": font(), "parse_math": False}
-    axes.set_xlabel(x_label, labelpad=6, **words)
-    axes.set_ylabel(y_label, labelpad=6, **words)
 
 
 def _paint(axes: Axes, panel: Panel, theme: Theme) -> None:
