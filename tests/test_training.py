@@ -18,6 +18,7 @@ from robustlens.data import Augmentation, Dataset, load
 from robustlens.errors import InputError, TrainingDiverged, UnknownName
 from robustlens.losses import adversarial, standard
 from robustlens.nets import SmallCNN
+from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, Trained, train
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
@@ -63,8 +64,7 @@ def test_schedules_at_known_places() -> None:
         ({"lr": 0.0}, "lr is 0.0"),
         ({"momentum": 1.0}, "momentum is 1.0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0"),
-        ({"average": 1.0}, "average is 1.0"),
-        ({"validation": 0.0}, "validation is 0.0"),
+        ({"validation": -0.1}, "validation is -0.1"),
         ({"schedule": "onecycle"}, "did you mean 'one-cycle'"),
         ({"precision": "half"}, "one of auto, bfloat16, float32"),
     ],
@@ -206,6 +206,7 @@ from pathlib import Path
 from robustlens.data import load
 from robustlens.losses import standard
 from robustlens.nets import SmallCNN
+from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, train
 model = initialised(0, lambda: SmallCNN(width=4))
@@ -264,3 +265,14 @@ def test_tensorboard_gets_each_epoch_when_it_is_installed(
     assert {name for _, name, _, _ in seen} == {"loss", "clean_accuracy", "lr", "seconds"}
     assert [v for _, name, v, _ in seen if name == "loss"] == [e.loss for e in done.history]
     assert {folder for folder, *_ in seen} == {str(tmp_path)}
+
+
+def test_without_validation_the_last_epoch_is_kept_and_nothing_is_cut(
+    data: Dataset, tmp_path: Path
+) -> None:
+    config = TrainConfig(epochs=2, batch_size=20, validation=0)
+    done = train(initialised(0, lambda: SmallCNN(width=2)), data, standard, config, seed=0)
+    assert done.best == done.history[-1]
+    assert done.best.clean_accuracy is None
+    _, card = fit(Recipe(width=2, images=60, training=config), tmp_path)
+    assert card["validation"]["clean_accuracy"] is None

@@ -71,6 +71,18 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`.
+
+    Raises:
+        InputError: the file is missing, cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}", "a JSON file, whole") from error
+
+
 def digest(*parts: bytes | memoryview) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of the parts, in order."""
     total = hashlib.sha256()

@@ -32,12 +32,10 @@ class Train(Command):
         _, card = fit(self.recipe, self.out, device(self.device))
         weights = self.out / self.recipe.name / "weights.safetensors"
         best = card["validation"]
-        attacked = best["pgd_accuracy"]
         text = (
             f"{weights}\nepoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
-            f"images: clean accuracy {best['clean_accuracy']:.1%}"
-            + (f", PGD accuracy {attacked:.1%}" if attacked is not None else "")
-            + f"\nnext: {_next(self.recipe, weights)}"
+            f"images: {_short(best) or 'none were set aside'}"
+            f"\nnext: {_next(self.recipe, weights)}"
         )
         return Answer({"weights": str(weights), **card}, text)
 
@@ -101,5 +99,5 @@ def _next(recipe: Recipe, weights: Path) -> str:
 
 def _short(validation: Mapping[str, Any]) -> str:
     clean, attacked = validation.get("clean_accuracy"), validation.get("pgd_accuracy")
-    words = [] if clean is None else [f"clean {clean:.1%}"]
-    return ", ".join(words + ([] if attacked is None else [f"PGD {attacked:.1%}"]))
+    words = [] if clean is None else [f"clean accuracy {clean:.1%}"]
+    return ", ".join(words + ([] if attacked is None else [f"PGD accuracy {attacked:.1%}"]))

@@ -11,7 +11,7 @@ import tyro
 from robustlens.cli.command import Answer, Command, device
 from robustlens.errors import UnknownName
 from robustlens.figures import save_pictures
-from robustlens.files import write_json
+from robustlens.files import read_json, write_json
 from robustlens.progress import console
 from robustlens.report import write_page
 from robustlens.studies import CLAIMS, PRESETS, STUDIES, Result, Study, preset, run
@@ -99,7 +99,7 @@ class Talk(Command):
         folders = [self._folder(study) for study in STUDIES.values()]
         page = self.out / "talk" / "index.html"
         write_page(folders, page, STUDIES)
-        results = [json.loads((f / "result.json").read_text(encoding="utf-8")) for f in folders]
+        results = [read_json(f / "result.json") for f in folders]
         lines = [f"{r['study']}: {r['verdict']}. {r['summary']}" for r in results]
         return Answer(
             {"page": str(page), "studies": results}, "\n".join([*lines, f"page: {page.resolve()}"])
@@ -129,7 +129,7 @@ def _done(folder: Path, config: Any) -> bool:
     path = folder / "result.json"
     if not path.is_file():
         return False
-    found = json.loads(path.read_text(encoding="utf-8"))["provenance"]["config"]
+    found = read_json(path)["provenance"]["config"]
     return bool(found == json.loads(json.dumps(asdict(config))))
 
 

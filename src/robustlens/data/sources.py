@@ -33,7 +33,8 @@ def load(name: str, split: str = "train", *, size: int | None = None) -> Dataset
 
     A path is a folder of class folders, a folder written by `save` (or one that holds two such,
     train and test), an npz with `x` and `y`, or CIFAR-10's folder or archive. `size` crops the
-    images of class folders to a square and resizes them. Raises `UnknownName` for another name or
+    images of class folders to a square and resizes them. The test images of a constructed set are
+    the untouched ones of the data it was made of. Raises `UnknownName` for another name or
     split, `InputError` for data that are missing or not sound.
     """
     if split not in SPLITS:
@@ -79,10 +80,14 @@ def _is_saved(path: Path) -> bool:
 
 
 def _saved(path: Path, split: str) -> Dataset:
-    if not (path / saved.CARD).is_file():
+    if (path / split / saved.CARD).is_file():
         return saved.open_saved(path / split)
+    place = path if (path / saved.CARD).is_file() else path / "train"
     if split == "train":
-        return saved.open_saved(path)
+        return saved.open_saved(place)
+    source = saved.read_card(place).get("source", {}).get("name", "")
+    if source in SOURCES:  # a constructed training set: its test images are those of its source
+        return SOURCES[source].load(split)
     raise InputError(
         f"the saved data set {path} has no test images",
         "the folders train and test, each written by save",

@@ -28,9 +28,9 @@ from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
-from robustlens.files import digest
 from robustlens.modes import frozen
 from robustlens.nets import logits
+from robustlens.nets.checkpoints import digest_of
 from robustlens.objectives import logit_margin
 from robustlens.progress import bar
 from robustlens.streams import stream
@@ -227,19 +227,11 @@ def _flags(records: list[Record]) -> Iterator[tuple[bool, bool]]:
 def _header(name: str, model: Model, data: Dataset, seed: int, batch_size: int) -> dict[str, Any]:
     return {
         "name": name,
-        "model": _model_digest(model),
+        "model": digest_of(model),
         "data": data.digest,
         "seed": seed,
         "batch_size": batch_size,
     }
-
-
-def _model_digest(model: Model) -> str:
-    if not isinstance(model, nn.Module):
-        return getattr(model, "__qualname__", type(model).__name__)
-    state = model.state_dict()
-    parts = (t.detach().cpu().contiguous().flatten().view(torch.uint8) for t in state.values())
-    return digest(*(bytes(part.numpy()) for part in parts))
 
 
 def on_device_of(model: Model, data: Dataset) -> Dataset:

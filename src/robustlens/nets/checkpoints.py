@@ -23,6 +23,7 @@ import robustlens
 from robustlens.errors import InputError
 from robustlens.files import digest, replacing, write_json
 from robustlens.nets.architecture import Architecture
+from robustlens.types import Model
 
 SHARD_BYTES = 16 * 2**20
 
@@ -72,6 +73,18 @@ def save(
         where.update(dict.fromkeys(shard, name))
     write_json(_index(path), {"metadata": full, "weight_map": where})
     path.unlink(missing_ok=True)  # an older, smaller checkpoint, which `load` would prefer
+
+
+def digest_of(model: Model) -> str:
+    """Return 16 hexadecimal digits that depend on the weights and buffers, not on the device.
+
+    A model that is no module is named by its function.
+    """
+    if not isinstance(model, nn.Module):
+        return getattr(model, "__qualname__", type(model).__name__)
+    return digest(
+        *(memoryview(_bytes(t.detach().cpu().contiguous())) for t in model.state_dict().values())
+    )
 
 
 def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:

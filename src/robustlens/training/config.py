@@ -29,7 +29,7 @@ class TrainConfig:
     momentum: float = 0.9  # Nesterov
     weight_decay: float = 5e-4
     average: float = 0.995  # decay of the weight average; 0 for none
-    validation: float = 0.05  # share of the training set that selects the epoch
+    validation: float = 0.05  # share of the training set that selects the epoch; 0: the last one
     precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
     augment: Augmentation = field(default_factory=Augmentation)
 
@@ -45,7 +45,7 @@ class TrainConfig:
             ("momentum", 0 < self.momentum < 1, "between 0 and 1"),
             ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
             ("average", 0 <= self.average < 1, "between 0 (none) and 1"),
-            ("validation", 0 < self.validation < 1, "between 0 and 1"),
+            ("validation", 0 <= self.validation < 1, "0, or between 0 and 1"),
         ):
             if not good:
                 raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")

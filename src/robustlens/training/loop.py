@@ -35,7 +35,9 @@ def train(
     What is evaluated and returned is the exponential moving average of the weights (and of batch
     norm's statistics). Selection is by accuracy under `validation_attack` if there is one, on a
     class-stratified split cut from `data`: robust overfitting makes the last epoch a bad choice
-    (Rice, Wong, Kolter 2020). Training runs where the model's parameters are.
+    (Rice, Wong, Kolter 2020). With `config.validation` 0 nothing is cut and the last epoch is
+    returned: for data whose labels say nothing about the test, as constructed sets (Ilyas et al.
+    2019, appendix C). Training runs where the model's parameters are.
 
     With a `folder`, the state is saved there after each epoch (`state.safetensors`) and a line
     goes to `log.jsonl`; the same call continues after a kill and ends, on a CPU with the same

@@ -30,18 +30,23 @@ STATE = "state.safetensors"
 
 
 class Epoch(NamedTuple):
-    """One line of the log. Accuracies are of the averaged weights, on validation images."""
+    """One line of the log. Accuracies are of the averaged weights, on validation images if any."""
 
     epoch: int  # from 1
     loss: float  # mean over the epoch's batches
-    clean_accuracy: float
+    clean_accuracy: float | None
     pgd_accuracy: float | None  # under the validation attack, where there is one
     lr: float
     seconds: float
 
     @property
     def score(self) -> float:
-        """What selects: accuracy under attack where it is measured, else clean accuracy."""
+        """What selects: accuracy under attack where it is measured, else clean accuracy.
+
+        Without validation images it is the number of the epoch: the last one is kept.
+        """
+        if self.clean_accuracy is None:
+            return self.epoch
         return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
 
 
@@ -53,7 +58,7 @@ class Run:
     average: AveragedModel
     optimiser: torch.optim.SGD
     training: Dataset
-    validation: Dataset
+    validation: Dataset | None
     loss: Loss
     config: TrainConfig
     seed: int
@@ -76,7 +81,7 @@ class Run:
     ) -> "Run":
         """Return a run before its first epoch, or where the state in `folder` left it."""
         device = next(model.parameters()).device
-        split = data.to(device).split(config.validation, seed)
+        training, validation = _split(data.to(device), config.validation, seed)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimiser = torch.optim.SGD(
             model.parameters(),
@@ -98,8 +103,8 @@ class Run:
             model,
             average,
             optimiser,
-            split.rest,
-            split.part,
+            training,
+            validation,
             loss,
             config,
             seed,
@@ -151,9 +156,11 @@ class Run:
             group["lr"] = lr
         return lr
 
-    def validate(self) -> tuple[float, float | None]:
+    def validate(self) -> tuple[float | None, float | None]:
         """Return clean accuracy and accuracy under attack of the averaged weights."""
         net = self.average.module
+        if self.validation is None:
+            return None, None
         clean = accuracy(net, self.validation).rate.value
         if self.attack is None:
             return clean, None
@@ -215,6 +222,10 @@ class Run:
         self.history = [Epoch(**line) for line in card["history"]]
 
 
+def _split(data: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
+    return data.split(fraction, seed) if fraction else (data, None)
+
+
 def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
     """Exponential moving average that starts short: at update t at most (1 + t) / (10 + t)."""
 
@@ -239,5 +250,6 @@ def _check(value: float, epoch: int, step: int) -> None:
 
 
 def _note(epoch: Epoch) -> str:
-    attacked = "" if epoch.pgd_accuracy is None else f" PGD {epoch.pgd_accuracy:.1%}"
-    return f"epoch {epoch.epoch} loss {epoch.loss:.3f} clean {epoch.clean_accuracy:.1%}{attacked}"
+    words = f"epoch {epoch.epoch} loss {epoch.loss:.3f}"
+    rates = (("clean", epoch.clean_accuracy), ("PGD", epoch.pgd_accuracy))
+    return " ".join([words, *(f"{name} {rate:.1%}" for name, rate in rates if rate is not None)])

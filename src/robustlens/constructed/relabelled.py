@@ -1,0 +1,176 @@
+"""Relabelled sets: every image pushed a little towards a class, and labelled with it.
+
+    data = relabelled(source, net, folder, targets="random", eps="0.5", seed=0)    # D_rand
+    data = relabelled(source, net, folder, targets="next")                         # D_det
+    data = relabelled(cats_and_dogs, net, folder, targets="other")                 # all wrong
+
+To a person the labels look wrong; a net trained on them is right on real images.
+Source: Ilyas et al. 2019, section 3.2, Figure 6 and appendix C.5.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustlens.ascend import ascend
+from robustlens.attacks import twin_of
+from robustlens.balls import ball as make_ball
+from robustlens.constructed.builder import Made, build
+from robustlens.constructed.sources import fitting, shaken, towards
+from robustlens.data import Augmentation, Dataset
+from robustlens.errors import InputError, UnknownName
+from robustlens.nets import Checkpoint
+from robustlens.objectives import toward, weighted
+from robustlens.rules import Steepest
+from robustlens.streams import stream
+from robustlens.types import Images, Labels, Model, Objective
+
+AS_IT_IS = Augmentation()
+"""No augmentation."""
+
+
+def random_targets(labels: Labels, classes: int, seed: int) -> Labels:
+    """Return a class for each image, uniform over all of them, its own included (D_rand)."""
+    return torch.randint(classes, labels.shape, generator=stream(seed, "targets"))
+
+
+def next_targets(labels: Labels, classes: int, seed: int = 0) -> Labels:
+    """Return the class after each image's own, around the circle (D_det)."""
+    return (labels.cpu() + 1) % classes
+
+
+def other_targets(labels: Labels, classes: int, seed: int = 0) -> Labels:
+    """Return the other of two classes: every label is wrong (the talk's dogs and cats).
+
+    Raises:
+        InputError: not two classes.
+    """
+    if classes != 2:
+        raise InputError(
+            f"targets 'other' for {classes} classes", "two classes", "use 'next' or 'random'"
+        )
+    return 1 - labels.cpu()
+
+
+TARGETS: dict[str, Callable[[Labels, int, int], Labels]] = {
+    "random": random_targets,
+    "next": next_targets,
+    "other": other_targets,
+}
+"""Which class each image is pushed towards, by name."""
+
+
+def targets_of(source: Dataset, name: str, seed: int) -> Labels:
+    """Return the targets of all images of `source` by the rule `name`, on the CPU."""
+    if name not in TARGETS:
+        raise UnknownName("targets", name, TARGETS)
+    return TARGETS[name](source.labels.cpu(), len(source.classes), seed)
+
+
+def relabelled(
+    source: Dataset,
+    net: nn.Module | Checkpoint,
+    folder: Path,
+    *,
+    targets: str = "random",
+    norm: str = "l2",
+    eps: str = "0.5",
+    steps: int = 100,
+    step_size: float = 0.1,
+    also: Sequence[nn.Module | Checkpoint] = (),
+    against: Sequence[nn.Module | Checkpoint] = (),
+    penalty: float = 1.0,
+    augment: Augmentation = AS_IT_IS,
+    twin: bool = True,
+    seed: int = 0,
+    batch_size: int = 250,
+) -> Dataset:
+    """Return `source` with every image pushed towards a target class, and labelled with it.
+
+    The push is projected gradient ascent on the log-probability of the target from the image
+    itself; of all points met the best is taken, also where the net is not fooled.
+
+    Args:
+        source, net, folder: images, the net whose features are written in, where it is built.
+        targets: "random", "next" or "other", see `TARGETS`.
+        norm, eps: the ball, eps in [0, 1] pixel units.
+        steps, step_size: of the ascent; 100 and 0.1 in the paper (l2 0.5 on CIFAR-10).
+        also: further nets that are pushed at the same time; perturbations then are of features
+            that all of them use.
+        against: nets that must not be moved: `penalty` times the mean of their log-probability of
+            the true class is added, so that perturbations do not transfer (after Nakkiran 2019).
+        augment: the nets see the image through a fresh draw of it in every step.
+        twin: search on a faster copy of the net where there is one that agrees with it.
+        seed: of random targets and of the augmentation.
+
+    Raises:
+        InputError: nets that do not fit the images (see `fitting`), bad settings, another build in
+            the folder.
+    """
+    if steps < 1 or not step_size > 0:
+        raise InputError(
+            f"steps {steps}, step_size {step_size}", "steps >= 1, step_size > 0", "change them"
+        )
+    within, wanted = make_ball(norm, eps), targets_of(source, targets, seed)
+    model = fitting(net, source)
+    friends = [model, *(fitting(one, source) for one in also)]
+    enemies = [fitting(one, source) for one in against]
+    asked = [_quick(one, source) if twin else one for one in friends]
+
+    def push(x: Images, y: Labels, start: int) -> Made:
+        target = wanted[start : start + len(x)].to(x.device)
+        goal = _goal(asked, enemies, y, target, penalty, augment, stream(seed, "augment", start))
+        found = ascend(goal, x, within, Steepest(step_size), steps=steps)
+        return Made(found.best, target)
+
+    recipe: dict[str, Any] = {
+        "kind": "relabelled",
+        "targets": targets,
+        "ball": str(within),
+        "steps": steps,
+        "step_size": step_size,
+        "also": len(also),
+        "against": len(against),
+        "penalty": penalty if against else 0.0,
+        "augment": str(augment),
+        "twin": twin,
+    }
+    name = f"{source.name} relabelled {targets} {within}"
+    return build(
+        source,
+        push,
+        folder,
+        name=name,
+        recipe=recipe,
+        models=[*friends, *enemies],
+        seed=seed,
+        batch_size=batch_size,
+    )
+
+
+def _goal(
+    friends: Sequence[Model],
+    enemies: Sequence[Model],
+    y: Labels,
+    target: Tensor,
+    penalty: float,
+    augment: Augmentation,
+    generator: torch.Generator,
+) -> Objective:
+    if augment != AS_IT_IS:
+        friends = [shaken(model, augment, generator) for model in friends]
+    goal = towards(friends, target)
+    if not enemies:
+        return goal
+    share = penalty / len(enemies)
+    return weighted((1.0, goal), *((share, toward(model, y)) for model in enemies))
+
+
+def _quick(model: nn.Module, source: Dataset) -> Model:
+    """Return the fast twin of a model where it can be trusted, else the model."""
+    part = source.take(min(128, len(source)))
+    found = twin_of(model, part.images.float() / 255)
+    return model if found is None else found
