@@ -15,7 +15,7 @@ from robustlens.errors import InputError
 from robustlens.figures.axes import ink, name_axes, quiet
 from robustlens.figures.canvas import DPI, LINE, Canvas, wrap
 from robustlens.figures.labels import above, at_end, spread, stack
-from robustlens.figures.looks import Look, Looks
+from robustlens.figures.looks import Kind, Look, Looks
 from robustlens.figures.scales import logarithmic
 from robustlens.figures.theme import Theme
 from robustlens.studies.pictures import Curves, Series
@@ -44,8 +44,8 @@ def draw_curves(curves: Curves, theme: Theme) -> Figure:
     looks = Looks(theme)
     names = {}
     for series in curves.series:
-        look = looks.take(series.name, series.tone, line=series.line, dots=series.dots)
-        _draw(axes, series, look, theme)
+        look = looks.take(series.name, series.tone, *_kinds(series))
+        _draw(axes, series, look, curves.log, theme)
         if series.name not in names:
             names[series.name] = at_end(axes, series.name, _end(series), look.colour)
     marks = [above(axes, x, name, theme) for x, name in sorted(curves.marks)]
@@ -61,7 +61,7 @@ def draw_curves(curves: Curves, theme: Theme) -> Figure:
 
 def _check(series: Series) -> None:
     lengths = {len(series.x), len(series.y)}
-    lengths |= {len(series.low), len(series.high)} if series.low or series.high else set()
+    lengths |= {len(series.low), len(series.high)} if len(series.low) or len(series.high) else set()
     if len(lengths) > 1 or not len(series.x):
         raise InputError(
             f"series {series.name!r} with {len(series.x)} x, {len(series.y)} y, "
@@ -114,13 +114,18 @@ def _positive(name: str, values: list[float]) -> list[float]:
     return values
 
 
-def _draw(axes: Axes, series: Series, look: Look, theme: Theme) -> None:
-    if series.low and series.line:
+def _kinds(series: Series) -> list[Kind]:
+    kinds: dict[Kind, bool] = {"line": series.line, "dots": series.dots}
+    return [kind for kind, there in kinds.items() if there]
+
+
+def _draw(axes: Axes, series: Series, look: Look, log: str, theme: Theme) -> None:
+    if len(series.low) and series.line:
         axes.fill_between(
             series.x, series.low, series.high, color=look.colour, alpha=0.16, linewidth=0, zorder=2
         )
-    elif series.low:
-        _bars(axes, series, look)
+    elif len(series.low):
+        _bars(axes, series, look, log)
     axes.plot(
         series.x,
         series.y,
@@ -136,11 +141,20 @@ def _draw(axes: Axes, series: Series, look: Look, theme: Theme) -> None:
     )
 
 
-def _bars(axes: Axes, series: Series, look: Look) -> None:
+def _bars(axes: Axes, series: Series, look: Look, log: str) -> None:
     y, low, high = (np.asarray(part, float) for part in (series.y, series.low, series.high))
     reach = np.maximum([y - low, high - y], 0)
     axes.errorbar(
-        series.x, y, reach, fmt="none", ecolor=look.colour, elinewidth=1.4, capsize=3, zorder=2.5
+        series.x,
+        y,
+        reach,
+        fmt="none",
+        ecolor=look.colour,
+        elinewidth=1.4,
+        capsize=3,
+        zorder=2.5,
+        # A cap at 100% is a whole cap; a bar down to 0 ends where a logarithmic axis begins.
+        clip_on="y" in log,
     )
 
 

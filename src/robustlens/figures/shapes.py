@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Polygon
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from robustlens.errors import InputError
@@ -17,12 +18,13 @@ from robustlens.figures.looks import Look
 from robustlens.figures.theme import Theme
 from robustlens.studies.pictures import Arrow, Dots, Ellipse, Path, Shape
 
-FEW = 60
+FEW = 24
 """Up to as many points are large marks; more are small and let each other through."""
 CORNERS = 361  # of an ellipse
 LINE_WIDTH = 1.8
 HEAD = 16  # of an arrow, in points
 
+Point = tuple[float, float]
 Points = NDArray[np.float64]
 
 
@@ -82,32 +84,28 @@ def draw_shape(axes: Axes, shape: Shape, look: Look, theme: Theme) -> None:
     """Draw a shape on axes, without its labels."""
     points = outline(shape)
     x, y = points.T
+    halo = withStroke(linewidth=LINE_WIDTH + 1.6, foreground=theme.background)
+    edge: dict[str, Any] = {
+        "linestyle": look.style,
+        "linewidth": LINE_WIDTH,
+        "path_effects": [halo],
+        "zorder": 3,
+    }
     if isinstance(shape, Ellipse):
-        axes.fill(x, y, color=look.colour, alpha=0.06, linewidth=0, zorder=1)
-    if isinstance(shape, Ellipse | Path):
-        axes.plot(x, y, color=look.colour, linestyle=look.style, linewidth=LINE_WIDTH, zorder=3)
-    elif isinstance(shape, Arrow):
-        _arrow(axes, points, look)
-    elif is_few(shape):
-        axes.plot(x, y, **mark(look, theme), zorder=5)
-    else:
-        faint = min(0.6, max(0.08, 30 / math.sqrt(len(points)) / 3))
-        axes.plot(
-            x,
-            y,
-            linestyle="none",
-            marker=look.marker,
-            markersize=2.6,
-            markeredgewidth=0,
-            color=look.colour,
-            alpha=faint,
-            zorder=2,
-        )
+        axes.add_patch(Polygon(points, color=look.colour, alpha=0.06, linewidth=0, zorder=1))
+        axes.add_patch(Polygon(points, fill=False, edgecolor=look.colour, **edge))
+    elif isinstance(shape, Path):
+        axes.plot(x, y, color=look.colour, **edge)
+    elif isinstance(shape, Dots):
+        axes.plot(x, y, **(mark(look, theme) if is_few(shape) else _small(look, len(points))))
+    elif tuple(shape.start) != tuple(shape.end):
+        for patch in arrow(shape.start, shape.end, look):
+            axes.add_patch(patch)
 
 
 def is_few(shape: Dots) -> bool:
     """Whether points are drawn as large marks."""
-    return bool(shape.labels) or len(shape.x) <= FEW
+    return len(shape.labels) > 0 or len(shape.x) <= FEW
 
 
 def mark(look: Look, theme: Theme) -> dict[str, Any]:
@@ -119,19 +117,30 @@ def mark(look: Look, theme: Theme) -> dict[str, Any]:
         "color": look.colour,
         "markeredgecolor": theme.background,
         "markeredgewidth": 0.8,
+        "zorder": 5,
     }
 
 
-def _arrow(axes: Axes, points: Points, look: Look) -> None:
-    """Draw the shaft with dashes, the head whole: its tip is where the arrow ends."""
-    start, end = (tuple(point) for point in points)
-    if start == end:
-        return
+def _small(look: Look, count: int) -> dict[str, Any]:
+    """Return the options of one of many points: the more, the smaller and the fainter."""
+    return {
+        "linestyle": "none",
+        "marker": look.marker,
+        "markersize": min(4.5, max(1.3, 2.6 * (1000 / count) ** 0.25)),
+        "markeredgewidth": 0,
+        "color": look.colour,
+        "alpha": min(0.75, max(0.05, 10 / math.sqrt(count))),
+        "zorder": 2,
+    }
+
+
+def arrow(start: Point, end: Point, look: Look) -> list[FancyArrowPatch]:
+    """Return an arrow: a shaft with dashes, and a whole head whose tip is where it ends."""
     shaft = FancyArrowPatch(
         start,
         end,
         arrowstyle="-",
-        linestyle=look.style,
+        linestyle=look.shaft,
         linewidth=2.2,
         shrinkA=0,
         shrinkB=HEAD * 0.3,
@@ -149,5 +158,4 @@ def _arrow(axes: Axes, points: Points, look: Look) -> None:
         color=look.colour,
         zorder=4,
     )
-    for patch in (shaft, head):
-        axes.add_patch(patch)
+    return [shaft, head]

@@ -41,7 +41,10 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Series:
-    """A line of points, with an interval around each where low and high are given."""
+    """A line of points, with an interval around each where low and high are given.
+
+    Series of one name look the same and are named once: a curve and measurements of it.
+    """
 
     name: str
     x: Sequence[float]
@@ -151,7 +154,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Plane:
-    """Sheets side by side with common axes; a legend names what is drawn.
+    """Sheets side by side with common axes; a legend names what is drawn and has a name.
 
     `equal`: a unit is as long across as up, so that circles are round. `x_range` and `y_range`
     are (low, high); without them all shapes fit.
