@@ -14,13 +14,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from robustlens.errors import InputError
+from robustlens.figures.bars import draw_bars
 from robustlens.figures.curves import draw_curves
 from robustlens.figures.gallery import draw_gallery
 from robustlens.figures.plane import draw_plane
 from robustlens.figures.surfaces import draw_surfaces
 from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
 from robustlens.files import replacing
-from robustlens.studies.pictures import Gallery, Picture, Plane, Surfaces
+from robustlens.studies.pictures import Bars, Gallery, Picture, Plane, Surfaces
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
 
@@ -38,6 +39,8 @@ def draw(picture: Picture, theme: Theme) -> Figure:
         return draw_surfaces(picture, theme)
     if isinstance(picture, Plane):
         return draw_plane(picture, theme)
+    if isinstance(picture, Bars):
+        return draw_bars(picture, theme)
     return draw_curves(picture, theme)
 
 

@@ -16,6 +16,8 @@ from robustlens.studies import (
 from robustlens.studies.claims import CLAIMS, Claim
 from robustlens.studies.pictures import (
     Arrow,
+    Bar,
+    Bars,
     Cell,
     Curves,
     Dots,
@@ -50,6 +52,8 @@ __all__ = [
     "PRESETS",
     "STUDIES",
     "Arrow",
+    "Bar",
+    "Bars",
     "Bench",
     "Cell",
     "Claim",

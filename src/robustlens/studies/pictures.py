@@ -170,4 +170,26 @@ class Plane:
     y_range: tuple[float, float] | None = None
 
 
-Picture = Gallery | Curves | Surfaces | Plane
+@dataclass(frozen=True)
+class Bar:
+    """A value with its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Values to compare, one below the other, on a common axis that begins at 0."""
+
+    name: str
+    caption: str
+    label: str  # of the axis
+    bars: tuple[Bar, ...]
+    marks: tuple[tuple[float, str], ...] = ()  # vertical lines worth a name, as chance
+
+
+Picture = Gallery | Curves | Surfaces | Plane | Bars

@@ -1,0 +1,93 @@
+"""What studies of constructed sets share: how a set is made, where it lies, who learns from it.
+
+folder = place(bench, "relabelled", asdict(making), recipe)
+net = taught(learner, folder, bench)          # trained on the set alone, its last epoch
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustlens.bounds import mean_interval
+from robustlens.constructed import relabelled
+from robustlens.data import Dataset
+from robustlens.evaluation import accuracy, on_device_of
+from robustlens.files import digest_json
+from robustlens.nets import Checkpoint
+from robustlens.recipes import Recipe, fit
+from robustlens.studies.registry import Bench
+from robustlens.studies.result import Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How images are pushed towards another class."""
+
+    norm: str = "l2"
+    eps: str = "1.5"  # radius in [0, 1] units
+    steps: int = 30
+    step_size: float = 0.3
+
+
+def place(bench: Bench, kind: str, settings: Mapping[str, Any], recipe: Recipe) -> Path:
+    """Return the folder of a set made with the net of `recipe`: other settings, another folder."""
+    digest = digest_json({"settings": dict(settings), "net": recipe.as_dict()})
+    return bench.folder.parent / "made" / f"{kind}-{digest[:8]}"
+
+
+def pushed(
+    source: Dataset,
+    net: Checkpoint,
+    recipe: Recipe,
+    making: Making,
+    targets: str,
+    seed: int,
+    bench: Bench,
+) -> Path:
+    """Return the folder of `source` relabelled with the net of `recipe`."""
+    settings = {"targets": targets, "seed": seed, "n": len(source), **vars(making)}
+    folder = place(bench, f"relabelled-{targets}", settings, recipe)
+    relabelled(source, net, folder, targets=targets, seed=seed, **vars(making))
+    return folder
+
+
+def taught(learner: Recipe, folder: Path, bench: Bench) -> nn.Module:
+    """Return a net trained on the set in `folder` and nothing else, as its last epoch left it.
+
+    Its labels say nothing of the test images, so no validation image could select an epoch.
+    """
+    training = replace(learner.training, validation=0)
+    recipe = replace(learner, data=str(folder), images=0, loss="standard", training=training)
+    return fit(recipe, bench.folder, bench.device)[0]
+
+
+def right(model: nn.Module, test: Dataset) -> Tensor:
+    """Return which test images the model gets right, boolean (n,)."""
+    found = accuracy(model, on_device_of(model, test))
+    return torch.tensor([not record.by for record in found.records])
+
+
+def over_classes(hits: Tensor, labels: Tensor, classes: int) -> Number:
+    """Return an accuracy with Student's interval over classes instead of images.
+
+    A net that learned labels without meaning gives most images of a class the same answer, so
+    that images of a class are not independent draws; classes are.
+    """
+    shares = [float(hits[labels == k].float().mean()) for k in range(classes)]
+    low, high = mean_interval(shares)
+    value = sum(shares) / classes
+    return Number(value, max(low, 0.0), min(high, 1.0), int(hits.numel()))
+
+
+def chance(test: Dataset) -> float:
+    """Return the accuracy of a guess that looks at nothing."""
+    return 1 / len(test.classes)
+
+
+def unit(images: Tensor) -> Tensor:
+    """Return float images in [0, 1] of stored ones."""
+    return images.to(torch.float32) / 255
