@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from robustlens.errors import InputError, UnknownName
 from robustlens.streams import stream
-from robustlens.theory import average
+from robustlens.theory import average, inversion
 from robustlens.theory.inversion import Complex, Real, positive_share
 from robustlens.theory.sample_bounds import (
     corollary22_samples,
@@ -130,6 +130,14 @@ def test_the_inversion_of_a_normal_law(d: int) -> None:
         mean = z / math.sqrt(d)
         found = positive_share(normals(d, mean))
         assert found == pytest.approx(ndtr(z), abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_both_ways_to_take_the_integral_agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, n, eps = setting(seed, 2000)
+    even = model.accuracy(n, eps)
+    monkeypatch.setattr(inversion, "FAR", 1e9)  # so many even points that log t is chosen
+    assert model.accuracy(n, eps) == pytest.approx(even, abs=1e-10)
 
 
 def test_endless_samples_give_the_rule_theta() -> None:

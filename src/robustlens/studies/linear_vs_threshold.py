@@ -178,9 +178,8 @@ def _cube_points(config: Config) -> list[Point]:
     """Sample the linear rule after one sample, and through a threshold, at a few radii."""
     cube = config.cube(config.d)
     points = []
-    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
-        eps = round(part * cube.tau * config.grid) / config.grid
-        g = stream(config.seed, "cube", str(part))
+    for part in (0.0, 0.25, 0.4, 0.5, 0.75):
+        eps, g = part * cube.tau, stream(config.seed, "cube", str(part))
         found = cube.sampled_accuracy(1, eps, generator=g, count=config.draws)
         points.append(Point(eps, cube.accuracy(1, eps), found))
     for eps in (0.5, WIDE):

@@ -32,6 +32,7 @@ def against_eps(
 ) -> Curves:
     """Show robust accuracy on the cube against the radius, multiples of 1 / grid."""
     radii = [i / grid for i in range(1 + int(3 * cube.tau * grid))] + [1.1]
+    fine = [i / 500 for i in range(1 + int(3 * cube.tau * 500))] + [1.1]  # binomial: any eps
     sure = [0.0, 1 - 1e-9, 1.0, 1.1]
     lines = [
         Series(
@@ -43,10 +44,11 @@ def against_eps(
         )
     ]
     for i, n in enumerate(sorted(samples)):
-        y = [cube.accuracy(round(n), e) for e in radii]
-        lines.append(Series(f"linear, {n:g}", radii, y, tone="plain" if i else "bad", dots=False))
-    y = [cube.limit_accuracy(e) for e in radii]
-    lines.append(Series("linear, all", radii, y, dots=False))
+        x = radii if n > 1 else fine
+        y = [cube.accuracy(round(n), e) for e in x]
+        lines.append(Series(f"linear, {n:g}", x, y, tone="plain" if i else "bad", dots=False))
+    y = [cube.limit_accuracy(e) for e in fine]
+    lines.append(Series("linear, all", fine, y, dots=False))
     return Curves(
         "accuracy-against-eps",
         f"Corners of a cube in {cube.d:,} dimensions; the number after a rule is that of its "
