@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.text import Annotation
 from PIL import Image
 
@@ -15,6 +17,7 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.figures import DARK, LIGHT, THEMES, Theme, draw, save_pictures
 from robustlens.figures.canvas import width_of, wrap
 from robustlens.figures.labels import apart
+from robustlens.figures.scales import log_ticks
 from robustlens.studies.pictures import Cell, Curves, Gallery, Series
 
 
@@ -171,6 +174,125 @@ def test_dollars_are_dollars():
     texts = [a.get_text() for a in annotations(curves(line("$x$"), marks=((1.0, "$y$"),)))]
     assert texts == ["$x$", "$y$"]
     assert pixels(curves(line("$\\broken"))).shape == (600, 992, 3)
+
+
+def ticks(axes, which: str) -> list[str]:
+    low, high = getattr(axes, f"get_{which}lim")()
+    axis = getattr(axes, f"{which}axis")
+    shown = [low <= at <= high for at in axis.get_majorticklocs()]
+    assert all(shown)
+    assert len(axis.get_minorticklocs()) == 0
+    return [label.get_text() for label in axis.get_majorticklabels()]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((1, 10_000), ["1", "10", "100", "1,000", "10,000"]),
+        ((0.01, 1), ["0.01", "0.1", "1"]),
+        ((2, 80), ["2", "5", "10", "20", "50"]),
+        ((100, 130), ["100", "110", "120", "130"]),
+        ((1e-9, 1), ["10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "1"]),
+        ((1, 1e6), ["1", "10", "10²", "10³", "10⁴", "10⁵", "10⁶"]),
+        ((7, 7), ["5", "10", "20"]),
+    ],
+)
+def test_logarithmic_axes_have_few_ticks_with_round_names(values, words):
+    picture = replace(curves(Series("a", values, values), y_label="n"), log="xy")
+    (axes,) = draw(picture, LIGHT).axes
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    for which in "xy":
+        assert ticks(axes, which) == words
+        low, high = getattr(axes, f"get_{which}lim")()
+        assert 0 < low < values[0] <= values[1] < high
+
+
+@given(st.floats(-12, 12), st.floats(0.01, 20))
+def test_every_logarithmic_axis_has_ticks(power, span):
+    low, high = 10**power, 10 ** (power + span)
+    found = log_ticks(low, high)
+    assert 2 <= len(found) <= 8
+    assert all(low <= tick <= high for tick in found)
+    assert found == sorted(set(found))
+
+
+def test_accuracies_on_a_logarithmic_axis_are_shown_in_per_cent():
+    picture = replace(curves(line(y=(0.001, 0.02, 0.9), low=(0,) * 3, high=(1,) * 3)), log="y")
+    (axes,) = draw(picture, LIGHT).axes
+    assert ticks(axes, "y") == ["0.1%", "1%", "10%", "100%"]
+
+
+def test_names_stand_where_they_belong_on_logarithmic_axes():
+    several = tuple(
+        Series(f"series {i}", (1.0, 100.0), (1.0, 10.0**i), tone="good") for i in (0, 0.1, 2, 4)
+    )
+    picture = replace(curves(*several, y_label="n", marks=((10.0, "ten"),)), log="xy")
+    figure = draw(picture, LIGHT)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    *ends, mark = (child for child in axes.get_children() if isinstance(child, Annotation))
+    middle = super(Annotation, mark).get_window_extent()
+    assert (middle.x0 + middle.x1) / 2 == pytest.approx(axes.transData.transform((10, 1))[0], abs=3)
+    spots = [super(Annotation, end).get_window_extent() for end in ends]
+    assert all(a.y1 <= b.y0 + 1 for a, b in pairwise(spots))
+    lowest, highest = axes.transData.transform([(1, 1), (1, 1e4)])[:, 1]
+    assert abs((spots[0].y0 + spots[0].y1) / 2 - lowest) < 20
+    assert abs((spots[-1].y0 + spots[-1].y1) / 2 - highest) < 5
+
+
+@pytest.mark.parametrize("log", ["x", "y"])
+def test_what_is_not_positive_has_no_place_on_a_logarithmic_axis(log):
+    with pytest.raises(InputError, match=f"{log} = 0.0 on a logarithmic axis"):
+        draw(replace(curves(line(y=(0.0, 1.0, 2.0))), log=log), LIGHT)
+    late = Series("late", (1.0, 2.0), (1.0, 2.0))
+    with pytest.raises(InputError, match="x = 0 on a logarithmic axis"):
+        draw(replace(curves(late, marks=((0, "none"),)), log="x"), LIGHT)
+
+
+def test_points_alone_have_bars_and_lines_alone_have_no_markers():
+    bounds = {"low": (0.8, 0.4, 0.0), "high": (1.0, 0.6, 0.2)}
+    (axes,) = draw(curves(line(line=False, **bounds)), LIGHT).axes
+    *caps, points = axes.get_lines()
+    assert (points.get_linestyle(), points.get_marker()) == ("None", "o")
+    ((bars, band),) = [(axes.collections[0], axes.collections[1:])]
+    assert not band
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    assert np.allclose(ends, list(zip(*bounds.values(), strict=True)))
+    assert len(caps) == 2
+    (axes,) = draw(curves(line(dots=False, **bounds)), LIGHT).axes
+    (bare,) = axes.get_lines()
+    assert (bare.get_linestyle(), bare.get_marker()) == ("-", "none")
+    assert [type(band).__name__ for band in axes.collections] == ["FillBetweenPolyCollection"]
+    with pytest.raises(InputError, match="neither line nor dots"):
+        draw(curves(line(line=False, dots=False)), LIGHT)
+
+
+def test_a_bar_down_to_nothing_is_cut_on_a_logarithmic_axis():
+    some = line(y=(1.0, 2.0, 4.0), low=(0.0, 0.0, 3.0), high=(2.0, 3.0, 5.0), line=False)
+    picture = replace(curves(some, y_label="n"), log="y")
+    (axes,) = draw(picture, LIGHT).axes
+    assert axes.get_ylim()[0] == pytest.approx(1 / 5**0.05)
+    below = pixels(picture)[-60:, 200:800]  # numbers and name of the axis are grey
+    assert np.ptp(below.reshape(-1, 3).astype(int), axis=1).max() < 40
+
+
+def test_a_curve_and_measurements_of_one_name_look_the_same_and_are_named_once():
+    picture = curves(
+        line("rule", tone="good", dots=False),
+        line("other", tone="good", dots=False),
+        line("rule", tone="good", line=False),
+    )
+    assert [a.get_text() for a in annotations(picture)] == ["rule", "other"]
+    rule, other, dots = draw(picture, LIGHT).axes[0].get_lines()
+    assert rule.get_color() == dots.get_color() != other.get_color()
+    with pytest.raises(InputError, match="one tone for a name"):
+        draw(curves(line("rule", tone="good"), line("rule", tone="bad")), LIGHT)
+
+
+def test_points_are_named_at_the_one_furthest_right():
+    one = Series("points", (3.0, 1.0, 2.0), (0.1, 0.2, 0.3), line=False)
+    (label,) = annotations(curves(one))
+    assert label.xy == (3.0, 0.1)
 
 
 @pytest.mark.parametrize(

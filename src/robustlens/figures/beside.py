@@ -70,7 +70,7 @@ def _lines(axes: Axes, shapes: Sequence[Shape]) -> Floats:
 
 def _shows(axes: Axes, point: tuple[float, float]) -> bool:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    return left <= point[0] <= right and bottom <= point[1] <= top
+    return bool(left <= point[0] <= right and bottom <= point[1] <= top)
 
 
 def _write(axes: Axes, label: _Label, shift: Floats, size: Floats) -> None:

@@ -144,18 +144,12 @@ def _draw(axes: Axes, series: Series, look: Look, log: str, theme: Theme) -> Non
 def _bars(axes: Axes, series: Series, look: Look, log: str) -> None:
     y, low, high = (np.asarray(part, float) for part in (series.y, series.low, series.high))
     reach = np.maximum([y - low, high - y], 0)
-    axes.errorbar(
-        series.x,
-        y,
-        reach,
-        fmt="none",
-        ecolor=look.colour,
-        elinewidth=1.4,
-        capsize=3,
-        zorder=2.5,
-        # A cap at 100% is a whole cap; a bar down to 0 ends where a logarithmic axis begins.
-        clip_on="y" in log,
+    bars = axes.errorbar(
+        series.x, y, reach, fmt="none", ecolor=look.colour, elinewidth=1.4, capsize=3, zorder=2.5
     )
+    for part in bars.get_children():
+        # A cap at 100% is a whole cap; a bar down to 0 ends where a logarithmic axis begins.
+        part.set_clip_on("y" in log)
 
 
 def _end(series: Series) -> tuple[float, float]:

@@ -117,9 +117,10 @@ def _fit(figure: Figure, rows: int, foot: int, equal: bool) -> None:
         engine.set(rect=(0, foot / height, 1, 1 - foot / height))
         figure.draw_without_rendering()
         box = sheet.get_window_extent()
-        wanted = max(LOWEST, box.width * ratio)
+        numbers = min(5, max(1, int(box.width * ratio / TICK)))
         for axes in figure.axes:
-            axes.locator_params(axis="y", nbins=min(5, max(1, int(wanted / TICK))))
+            axes.locator_params(axis="y", nbins=numbers)
+        wanted = max(LOWEST, box.width * ratio)
         height += rows * (wanted - box.height)
         figure.set_size_inches(width / figure.dpi, round(height / 2) * 2 / figure.dpi)
     engine.set(rect=(0, foot / figure.bbox.height, 1, 1 - foot / figure.bbox.height))

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 MARGIN = 0.05
 """Room at both ends of an axis, as a share of its length."""
 MOST = 7  # ticks
+_SMALL = {0: "1", 1: "10"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -69,6 +70,6 @@ def _number(ticks: Sequence[float]) -> Callable[[float], str]:
         power = round(math.log10(tick))
         if plain or not math.isclose(tick, 10.0**power):
             return f"{tick:,.10g}" if plain else f"{tick:.3g}"
-        return "1" if power == 0 else "10" + str(power).translate(_SUPERSCRIPTS)
+        return _SMALL.get(power, "10" + str(power).translate(_SUPERSCRIPTS))
 
     return words
