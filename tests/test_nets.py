@@ -29,7 +29,7 @@ from robustlens.nets import (
 from robustlens.streams import initialised, stream
 
 SMALL = Architecture(net="small", width=2)
-TINY = {"small": {}, "resnet": {"depth": 10}, "wide-resnet": {"depth": 10, "widen": 2}}
+TINY = {"resnet": {"depth": 10}, "wide-resnet": {"depth": 10, "widen": 2}}
 
 
 def count(model: nn.Module) -> int:
@@ -42,7 +42,7 @@ def count(model: nn.Module) -> int:
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("size", [28, 32, 64, 128])
 def test_shapes_and_gradients(net: str, size: int) -> None:
-    a = Architecture(net=net, width=4, channels=3, classes=7, size=size, **TINY[net])
+    a = Architecture(net=net, width=4, channels=3, classes=7, size=size, **TINY.get(net, {}))
     model = initialised(0, a.build)
     x = torch.rand(2, 3, size, size, generator=stream(0)).requires_grad_(True)
     z = model(x)
@@ -141,7 +141,7 @@ class Foreign(nn.Module):
 
 @pytest.mark.parametrize("net", NETS)
 def test_features_of_our_nets_feed_the_head(net: str) -> None:
-    a = Architecture(net=net, width=4, channels=1, **TINY[net])
+    a = Architecture(net=net, width=4, channels=1, **TINY.get(net, {}))
     model = initialised(0, a.build).eval()
     x = torch.rand(3, 1, 28, 28, generator=stream(0)).requires_grad_(True)
     r = features(model, x)

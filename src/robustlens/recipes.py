@@ -35,8 +35,8 @@ class Recipe:
     data: str = "fashion"  # a source, a folder or an .npz
     images: int = 0  # the first n of every class alike; 0: all
     size: int = 0  # side in pixels for a folder of images of different sizes; 0: as they are
-    net: str = "small"  # small, resnet or wide-resnet
-    width: int = 16  # channels of the first layer
+    net: str = "small"  # small, resnet, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
+    width: int = 16  # channels of the first layer, units of a layer of an mlp
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1

@@ -6,14 +6,18 @@ z, r = logits(net, x), features(net, x)
 
 from robustlens.nets.architecture import NETS, Architecture
 from robustlens.nets.checkpoints import Checkpoint, load, save
+from robustlens.nets.mlp import MLP
 from robustlens.nets.normalise import Normalise, normalised
 from robustlens.nets.reading import features, logits
 from robustlens.nets.resnet import PreActResNet, preact_resnet
 from robustlens.nets.small import SmallCNN
+from robustlens.nets.vgg import VGG
 from robustlens.nets.wide_resnet import wide_resnet
 
 __all__ = [
+    "MLP",
     "NETS",
+    "VGG",
     "Architecture",
     "Checkpoint",
     "Normalise",

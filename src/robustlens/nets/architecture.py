@@ -10,8 +10,10 @@ from typing import Any
 from torch import nn
 
 from robustlens.errors import InputError, UnknownName
+from robustlens.nets.mlp import MLP
 from robustlens.nets.resnet import preact_resnet
 from robustlens.nets.small import SmallCNN
+from robustlens.nets.vgg import VGG
 from robustlens.nets.wide_resnet import wide_resnet
 
 
@@ -20,8 +22,8 @@ class Architecture:
     """One of `NETS`, with its width and depth, for images of a size and a number of classes."""
 
     net: str = "small"
-    width: int = 16  # channels of the first layer
-    depth: int = 0  # weighted layers; 0: the net's own (resnet 18, wide-resnet 28, small 6)
+    width: int = 16  # channels of the first layer, units of a layer of an mlp
+    depth: int = 0  # weighted layers; 0: the net's own (`DEPTHS`)
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
     channels: int = 1
@@ -45,27 +47,55 @@ class Architecture:
         return asdict(self)
 
 
+DEPTHS = {
+    "small": 6,
+    "resnet": 18,
+    "wide-resnet": 28,
+    "vgg": 11,
+    "vgg-bn": 11,
+    "vgg-gn": 11,
+    "mlp": 3,
+}
+"""The depth of each net where none is asked for."""
+
+
+def _depth(a: Architecture) -> int:
+    return a.depth or DEPTHS[a.net]
+
+
 def _stem(a: Architecture) -> int:
     return a.stem_stride or (2 if a.size > 64 else 1)
 
 
 def _small(a: Architecture) -> nn.Module:
-    if a.depth not in (0, 6):
+    if a.depth not in (0, DEPTHS["small"]):
         raise InputError(f"a small net of depth {a.depth}", "depth 0 or 6", "use --net resnet")
     return SmallCNN(a.channels, a.classes, a.width)
 
 
 def _resnet(a: Architecture) -> nn.Module:
-    return preact_resnet(a.depth or 18, a.width, _stem(a), a.channels, a.classes)
+    return preact_resnet(_depth(a), a.width, _stem(a), a.channels, a.classes)
 
 
 def _wide_resnet(a: Architecture) -> nn.Module:
-    return wide_resnet(a.depth or 28, a.widen, a.width, _stem(a), a.channels, a.classes)
+    return wide_resnet(_depth(a), a.widen, a.width, _stem(a), a.channels, a.classes)
+
+
+def _vgg(norm: str) -> Callable[[Architecture], nn.Module]:
+    return lambda a: VGG(_depth(a), a.width, norm, a.channels, a.classes)
+
+
+def _mlp(a: Architecture) -> nn.Module:
+    return MLP(a.channels, a.size, a.classes, a.width, _depth(a))
 
 
 NETS: dict[str, Callable[[Architecture], nn.Module]] = {
     "small": _small,
     "resnet": _resnet,
     "wide-resnet": _wide_resnet,
+    "vgg": _vgg("none"),
+    "vgg-bn": _vgg("batch"),
+    "vgg-gn": _vgg("group"),
+    "mlp": _mlp,
 }
-"""The nets by name."""
+"""The nets by name. A vgg and an mlp have no norm; vgg-bn has batch norm, vgg-gn group norm."""
