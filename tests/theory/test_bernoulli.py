@@ -150,9 +150,9 @@ def test_theorem_27_holds_exactly() -> None:
 
 
 def test_averages_keep_theorem_31() -> None:
-    """1,000 settings in its range, most of them with so much data that it says something."""
+    """1,000 settings in its range; in most the signal is too weak for standard accuracy too."""
     checked = 0
-    for u, v, w, z in zip(*(uniform(i, "31", 1000) for i in range(4)), strict=True):
+    for u, v, w, z in zip(*(uniform(i, "31", 1500) for i in range(4)), strict=True):
         d, tau = round(10 ** (1 + 13 * u)), 10 ** (-2 - 4 * v)
         eps, gamma = 3 * tau * w * 0.999, 0.01 + 0.48 * z
         n = int(min(theorem31_samples(d, tau, eps, gamma), 40))
@@ -163,7 +163,7 @@ def test_averages_keep_theorem_31() -> None:
         slack = 0 if n == 1 else near.error
         assert error + slack >= 0.5 - gamma, (d, tau, eps, gamma, n)
         checked += 1
-    assert checked > 400
+    assert checked > 1000
 
 
 def test_linear_rules_need_more_samples_in_more_dimensions() -> None:
