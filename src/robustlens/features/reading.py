@@ -1,0 +1,44 @@
+"""What a model sees in images: its representation, as a function and as a matrix.
+
+read = representation(model)          # images to (b, f), differentiable
+r = represented(model, data)          # all images of a data set, (n, f)
+"""
+
+import torch
+from torch import Tensor, nn
+
+from robustlens.data import Dataset, batches
+from robustlens.errors import InputError
+from robustlens.evaluation import on_device_of
+from robustlens.modes import frozen
+from robustlens.nets import features
+from robustlens.types import Images, Representation
+
+
+def representation(model: nn.Module, layer: str | None = None) -> Representation:
+    """Return the function from images (b, c, h, w) to what a layer says of them, (b, f).
+
+    Without `layer` it is the penultimate layer, see `nets.features`. A map (b, f, h', w') is
+    averaged over its places: one value a channel.
+    """
+
+    def read(x: Images) -> Tensor:
+        seen = features(model, x, layer)
+        return seen.flatten(2).mean(dim=2) if seen.dim() > 2 else seen
+
+    return read
+
+
+def represented(
+    model: nn.Module, data: Dataset, layer: str | None = None, *, batch_size: int = 250
+) -> Tensor:
+    """Return the representations of all images, (n, f), on the model's device.
+
+    The model answers in evaluation mode. Raises `InputError` where an entry is not finite.
+    """
+    read, data = representation(model, layer), on_device_of(model, data)
+    with frozen(model), torch.no_grad():
+        found = torch.cat([read(x) for x, _ in batches(data, batch_size)])
+    if not bool(found.isfinite().all()):
+        raise InputError("a representation that is not finite", "numbers", "use another model")
+    return found
