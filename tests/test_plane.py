@@ -15,7 +15,7 @@ from robustlens.figures.legend import Entry, flow
 from robustlens.figures.looks import Look, Looks
 from robustlens.figures.placing import place
 from robustlens.figures.shapes import outline
-from robustlens.studies.pictures import Arrow, Dots, Ellipse, Path, Plane, Sheet
+from robustlens.studies.pictures import Arrow, Dots, Ellipse, Line, Plane, Sheet
 
 SLANTED = ((9.0, 2.0), (2.0, 1.0))
 
@@ -30,7 +30,7 @@ def classes(eps: float = 0) -> Sheet:
         (
             Ellipse("class +1", (4, 1.5), SLANTED, 1 + eps, "good"),
             Ellipse("class -1", (-4, -1.5), SLANTED, 1 + eps, "bad"),
-            Path("boundary", (-10, 10), (3, -3)),
+            Line("boundary", (-10, 10), (3, -3)),
             Arrow("weights", (0, 0), (1, 3)),
         ),
     )
@@ -95,13 +95,13 @@ def test_every_kind_of_shape_leaves_its_mark():
     for shape in (
         Ellipse("", (0, 0), SLANTED, 0.3, "bad"),
         Arrow("", (0, 0), (1, 1), "bad"),
-        Path("", (-1, 1), (0, 0), "bad"),
+        Line("", (-1, 1), (0, 0), "bad"),
         Dots("", (0,), (0,), "bad"),
         Dots("", [i / 50 - 2 for i in range(200)], [0.0] * 200, "bad"),
         Dots("", (0,), (0,), "bad", ("word",)),
     ):
         assert (empty != square(shape)).any(axis=2).sum() > 50
-    nothing = plane(Sheet("", (Arrow("", (1, 1), (1, 1)), Dots("", (), ()), Path("", (), ()))))
+    nothing = plane(Sheet("", (Arrow("", (1, 1), (1, 1)), Dots("", (), ()), Line("", (), ()))))
     assert count(pixels(nothing), LIGHT.tone("plain")) == 0
 
 
@@ -144,10 +144,10 @@ def test_a_unit_is_as_long_across_as_up(sheets):
 
 
 def test_units_may_differ_and_a_strip_grows_where_its_range_is_free():
-    long = Sheet("", (Path("a", (0, 1000), (0, 1)),))
+    long = Sheet("", (Line("a", (0, 1000), (0, 1)),))
     box = draw(plane(long, equal=False), LIGHT).axes[0].get_window_extent()
     assert box.height > 0.7 * box.width
-    for shape in (Path("a", (0, 1000), (0, 1)), Path("a", (0, 1), (0, 1000))):
+    for shape in (Line("a", (0, 1000), (0, 1)), Line("a", (0, 1), (0, 1000))):
         box = draw(plane(Sheet("", (shape,))), LIGHT).axes[0].get_window_extent()
         assert 0.35 < box.height / box.width < 1.2
     (axes,) = draw(plane(Sheet("", (Dots("", (3,), (4,)),))), LIGHT).axes
@@ -158,7 +158,7 @@ def test_one_legend_names_every_look_once():
     figure = draw(plane(classes(), classes(1)), LIGHT)
     names = [text.get_text() for text in figure.texts]
     assert names == ["class +1", "class -1", "boundary", "weights"]
-    assert draw(plane(Sheet("", (Path("", (0, 1), (0, 1)),))), LIGHT).texts == []
+    assert draw(plane(Sheet("", (Line("", (0, 1), (0, 1)),))), LIGHT).texts == []
 
 
 def test_names_differ_by_colour_and_by_dashes_or_marks():
@@ -261,9 +261,9 @@ BALL = ((1, 0), (0, 1))
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        (Path("p", (0, 1), (0,)), "as many y as x"),
+        (Line("p", (0, 1), (0,)), "as many y as x"),
         (Dots("p", (0, 1), (0, 1), labels=("one",)), "one label for each point"),
-        (Path("p", (0, math.nan), (0, 1)), "finite"),
+        (Line("p", (0, math.nan), (0, 1)), "finite"),
         (Arrow("p", (0, 0), (math.inf, 0)), "finite"),
         (Ellipse("p", (0, math.nan), BALL), "finite"),
         (Ellipse("p", (0, 0), BALL, -1), "a finite number >= 0"),

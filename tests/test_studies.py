@@ -27,6 +27,17 @@ from robustlens.studies import perception_alignment as alignment
 from robustlens.studies import robust_erm as erm
 from robustlens.studies.words import above, first_of_each, mean, says
 
+OF_THEORY = {
+    "aberration-view",
+    "computational-barrier",
+    "gaussian-sample-complexity",
+    "gaussian-theory",
+    "gradient-alignment-theory",
+    "linear-vs-threshold",
+    "tension-theorem",
+}
+"""These look at distributions, not at a data set."""
+
 
 def test_the_claims_are_the_forty_of_the_talk_and_two_on_how_it_is_measured() -> None:
     assert len(CLAIMS) == 42
@@ -55,7 +66,7 @@ def test_the_same_config_gives_the_same_numbers(study: Study, tmp_path: Path) ->
     assert first.numbers == second.numbers == elsewhere.numbers
     assert first.verdict in Verdict
     assert first.figures
-    assert first.provenance.data
+    assert first.provenance.data or study.id in OF_THEORY
     assert first.provenance.seed == config.seed
 
 

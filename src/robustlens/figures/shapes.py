@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robustlens.errors import InputError
 from robustlens.figures.looks import Look
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Arrow, Dots, Ellipse, Path, Shape
+from robustlens.studies.pictures import Arrow, Dots, Ellipse, Line, Shape
 
 FEW = 24
 """Up to as many points are large marks; more are small and let each other through."""
@@ -70,7 +70,7 @@ def _ellipse(shape: Ellipse) -> Points:
     return image + np.array(shape.centre, dtype=np.float64)
 
 
-def _columns(shape: Path | Dots) -> Points:
+def _columns(shape: Line | Dots) -> Points:
     labels = len(shape.labels) if isinstance(shape, Dots) else 0
     if len(shape.x) != len(shape.y) or labels not in (0, len(shape.x)):
         raise InputError(
@@ -94,7 +94,7 @@ def draw_shape(axes: Axes, shape: Shape, look: Look, theme: Theme) -> None:
     if isinstance(shape, Ellipse):
         axes.add_patch(Polygon(points, color=look.colour, alpha=0.06, linewidth=0, zorder=1))
         axes.add_patch(Polygon(points, fill=False, edgecolor=look.colour, **edge))
-    elif isinstance(shape, Path):
+    elif isinstance(shape, Line):
         axes.plot(x, y, color=look.colour, **edge)
     elif isinstance(shape, Dots):
         axes.plot(x, y, **(mark(look, theme) if is_few(shape) else _small(look, len(points))))

@@ -6,12 +6,18 @@ result.verdict, result.numbers
 """
 
 from robustlens.studies import (
+    aberration_view,
     adversarial_perturbations,
     adversary_as_critic,
+    computational_barrier,
+    features_model,
+    gaussian_sample_complexity,
     gradient_masking,
+    linear_vs_threshold,
     perception_alignment,
     robust_erm,
     security_curve,
+    simple_experiment,
 )
 from robustlens.studies.claims import CLAIMS, Claim
 from robustlens.studies.pictures import (
@@ -23,8 +29,8 @@ from robustlens.studies.pictures import (
     Dots,
     Ellipse,
     Gallery,
+    Line,
     Panel,
-    Path,
     Picture,
     Plane,
     Series,
@@ -41,6 +47,12 @@ STUDIES: dict[str, Study] = {
         robust_erm,
         security_curve,
         gradient_masking,
+        computational_barrier,
+        gaussian_sample_complexity,
+        linear_vs_threshold,
+        aberration_view,
+        simple_experiment,
+        features_model,
         perception_alignment,
         adversary_as_critic,
     )
@@ -62,9 +74,9 @@ __all__ = [
     "Ellipse",
     "Findings",
     "Gallery",
+    "Line",
     "Number",
     "Panel",
-    "Path",
     "Picture",
     "Plane",
     "Result",

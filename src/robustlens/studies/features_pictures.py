@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from robustlens.studies.features_gaussian import Model, measured, noisy
-from robustlens.studies.pictures import Curves, Dots, Path, Series, Sheet
+from robustlens.studies.pictures import Curves, Dots, Line, Series, Sheet
 from robustlens.theory.best_features import best_feature, robust_rule
 from robustlens.theory.linear_features import LinearFeatures, exact_usefulness, with_noise
 from robustlens.theory.sampling import Sampled
@@ -21,7 +21,7 @@ FINE = 60
 
 def sheet(name: str, scores: list[Score]) -> Sheet:
     """Return dots in the plane of rho and gamma, one for each feature, by kind."""
-    shapes: list[Dots | Path] = [Path("gamma = 0", (0.0, 1.0), (0.0, 0.0))]
+    shapes: list[Dots | Line] = [Line("gamma = 0", (0.0, 1.0), (0.0, 0.0))]
     for wanted, tone in TONES.items():
         dots = [score for score in scores if kind(score) == wanted]
         if dots:

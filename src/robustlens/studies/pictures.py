@@ -121,7 +121,7 @@ class Arrow:
 
 
 @dataclass(frozen=True)
-class Path:
+class Line:
     """A line through points, as a decision boundary."""
 
     name: str
@@ -141,7 +141,7 @@ class Dots:
     labels: Sequence[str] = ()
 
 
-Shape = Ellipse | Arrow | Path | Dots
+Shape = Ellipse | Arrow | Line | Dots
 
 
 @dataclass(frozen=True)
