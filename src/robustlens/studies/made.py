@@ -71,14 +71,16 @@ def right(model: nn.Module, test: Dataset) -> Tensor:
     return torch.tensor([not record.by for record in found.records])
 
 
-def over_classes(hits: Tensor, labels: Tensor, classes: int) -> Number:
+def over_classes(hits: Tensor, labels: Tensor, classes: int, together: int = 1) -> Number:
     """Return an accuracy with Student's interval over classes instead of images.
+
+    `together` such intervals hold at the same time with probability 95 % (Bonferroni).
 
     A net that learned labels without meaning gives most images of a class the same answer, so
     that images of a class are not independent draws; classes are.
     """
     shares = [float(hits[labels == k].float().mean()) for k in range(classes)]
-    low, high = mean_interval(shares)
+    low, high = mean_interval(shares, alpha=0.05 / together)
     value = sum(shares) / classes
     return Number(value, max(low, 0.0), min(high, 1.0), int(hits.numel()))
 
