@@ -103,7 +103,7 @@ def relabelled(
         against: nets that must not be moved: `penalty` times the mean of their log-probability of
             the true class is added, so that perturbations do not transfer (after Nakkiran 2019).
         augment: the nets see the image through a fresh draw of it in every step.
-        twin: search on a faster copy of the net where there is one that agrees with it.
+        twin: search on faster copies of the nets where there are some that agree with them.
         seed: of random targets and of the augmentation.
 
     Raises:
@@ -118,11 +118,13 @@ def relabelled(
     model = fitting(net, source)
     friends = [model, *(fitting(one, source) for one in also)]
     enemies = [fitting(one, source) for one in against]
-    asked = [_quick(one, source) if twin else one for one in friends]
+    asked, avoided = (
+        [_quick(one, source) if twin else one for one in nets] for nets in (friends, enemies)
+    )
 
     def push(x: Images, y: Labels, start: int) -> Made:
         target = wanted[start : start + len(x)].to(x.device)
-        goal = _goal(asked, enemies, y, target, penalty, augment, stream(seed, "augment", start))
+        goal = _goal(asked, avoided, y, target, penalty, augment, stream(seed, "augment", start))
         found = ascend(goal, x, within, Steepest(step_size), steps=steps)
         return Made(found.best, target)
 

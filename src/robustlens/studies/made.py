@@ -4,7 +4,7 @@ folder = place(bench, "relabelled", asdict(making), recipe)
 net = taught(learner, folder, bench)          # trained on the set alone, its last epoch
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.bounds import mean_interval
-from robustlens.constructed import relabelled
+from robustlens.constructed import random_changes, random_labels, relabelled
 from robustlens.data import Dataset
 from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json
@@ -47,12 +47,43 @@ def pushed(
     targets: str,
     seed: int,
     bench: Bench,
+    against: Sequence[Recipe] = (),
+    penalty: float = 1.0,
 ) -> Path:
-    """Return the folder of `source` relabelled with the net of `recipe`."""
+    """Return the folder of `source` relabelled with the net of `recipe`.
+
+    The nets of the recipes `against` must not be moved, see `relabelled`.
+    """
     settings = {"targets": targets, "seed": seed, "n": len(source), **vars(making)}
+    if against:
+        settings |= {"against": [one.as_dict() for one in against], "penalty": penalty}
     folder = place(bench, f"relabelled-{targets}", settings, recipe)
-    relabelled(source, net, folder, targets=targets, seed=seed, **vars(making))
+    others = [fit(one, bench.folder, bench.device) for one in against]
+    relabelled(
+        source,
+        net,
+        folder,
+        targets=targets,
+        against=others,
+        penalty=penalty,
+        seed=seed,
+        **vars(making),
+    )
     return folder
+
+
+def meaningless(
+    source: Dataset, net: Checkpoint, recipe: Recipe, making: Making, seed: int, bench: Bench
+) -> tuple[Path, Path]:
+    """Return the folders of two sets with random labels: images as they are, changed at random.
+
+    Changes are as long as those of `pushed`. Nothing in these sets says what a class looks like.
+    """
+    what = {"seed": seed, "n": len(source), "norm": making.norm, "eps": making.eps}
+    plain, shaken = (place(bench, kind, what, recipe) for kind in ("labels", "changed"))
+    random_labels(source, net, plain, seed=seed)
+    random_changes(source, net, shaken, norm=making.norm, eps=making.eps, seed=seed)
+    return plain, shaken
 
 
 def taught(learner: Recipe, folder: Path, bench: Bench) -> nn.Module:

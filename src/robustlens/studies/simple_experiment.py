@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from robustlens.constructed import random_changes, random_labels
 from robustlens.data import Augmentation, Dataset, load
 from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
@@ -13,8 +12,8 @@ from robustlens.recipes import Recipe, fit
 from robustlens.studies.made import (
     Making,
     chance,
+    meaningless,
     over_classes,
-    place,
     pushed,
     right,
     taught,
@@ -92,15 +91,9 @@ def _controls(
     config: Config, bench: Bench, source: Dataset, net: Checkpoint, test: Dataset
 ) -> dict[str, Number]:
     """Train on the same random labels with images as they are, and with meaningless changes."""
-    ball = {"norm": config.making.norm, "eps": config.making.eps}
-    what = {"seed": config.seed, "n": len(source), **ball}
-    plain, shaken = (place(bench, kind, what, config.standard) for kind in ("labels", "changed"))
-    random_labels(source, net, plain, seed=config.seed)
-    random_changes(
-        source, net, shaken, norm=config.making.norm, eps=config.making.eps, seed=config.seed
-    )
+    folders = meaningless(source, net, config.standard, config.making, config.seed, bench)
     numbers = {}
-    for words, folder in (("as they are", plain), ("changed at random", shaken)):
+    for words, folder in zip(("as they are", "changed at random"), folders, strict=True):
         hits = right(taught(config.learner, folder, bench), test)
         name = f"accuracy after random labels, images {words}"
         numbers[name] = over_classes(hits, test.labels, len(test.classes), together=2)
