@@ -16,12 +16,14 @@ from robustlens.evaluation.measure import (
 )
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import Evaluation, Record, merge
+from robustlens.evaluation.transfer_matrix import TransferMatrix, transfer_matrix
 
 __all__ = [
     "Curve",
     "Evaluation",
     "Rate",
     "Record",
+    "TransferMatrix",
     "accuracy",
     "attacked_accuracy",
     "checked_logits",
@@ -32,4 +34,5 @@ __all__ = [
     "pgd_accuracy",
     "pgd_curve",
     "robustness_curve",
+    "transfer_matrix",
 ]
