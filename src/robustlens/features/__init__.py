@@ -1,10 +1,29 @@
 """Features: what units of a net and linear probes are worth, alone and against an adversary.
 
-found = leakage(robust_net, made, test)          # what a linear head learns from a made set
+r = represented(net, train)                      # what the net sees, (n, f)
+probes = Probes.fit(r, train.labels, 10)         # its units, each facing a class
+found = scores(net, probes, test, L2(1.5))       # rho and gamma of each, with intervals
+table(found)                                     # shares: robust, useful and not robust, useless
+leakage(robust_net, made, test).accuracy         # what a linear head learns from a made set
 """
 
 from robustlens.features.head import Head, linear_head
 from robustlens.features.leakage import Leakage, leakage
-from robustlens.features.reading import representation, represented
+from robustlens.features.probes import Probes
+from robustlens.features.reading import noise, representation, represented
+from robustlens.features.reliance import margin_shares
+from robustlens.features.scoring import scores, table
 
-__all__ = ["Head", "Leakage", "leakage", "linear_head", "representation", "represented"]
+__all__ = [
+    "Head",
+    "Leakage",
+    "Probes",
+    "leakage",
+    "linear_head",
+    "margin_shares",
+    "noise",
+    "representation",
+    "represented",
+    "scores",
+    "table",
+]

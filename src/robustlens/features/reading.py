@@ -1,8 +1,11 @@
 """What a model sees in images: its representation, as a function and as a matrix.
 
-read = representation(model)          # images to (b, f), differentiable
-r = represented(model, data)          # all images of a data set, (n, f)
+read = representation(model)                      # images to (b, f), differentiable
+r = represented(model, data)                      # all images of a data set, (n, f)
+r = represented(model, data, change=noise(0.5))   # the same under Gaussian noise
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +15,7 @@ from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.nets import features
+from robustlens.streams import Draws, stream
 from robustlens.types import Images, Representation
 
 
@@ -30,15 +34,36 @@ def representation(model: nn.Module, layer: str | None = None) -> Representation
 
 
 def represented(
-    model: nn.Module, data: Dataset, layer: str | None = None, *, batch_size: int = 250
+    model: nn.Module,
+    data: Dataset,
+    layer: str | None = None,
+    *,
+    change: Callable[[Images], Images] | None = None,
+    batch_size: int = 250,
 ) -> Tensor:
     """Return the representations of all images, (n, f), on the model's device.
 
-    The model answers in evaluation mode. Raises `InputError` where an entry is not finite.
+    The model answers in evaluation mode, to what `change` makes of the images where it is given.
+    Raises `InputError` where an entry is not finite.
     """
     read, data = representation(model, layer), on_device_of(model, data)
+    seen = batches(data, batch_size)
     with frozen(model), torch.no_grad():
-        found = torch.cat([read(x) for x, _ in batches(data, batch_size)])
+        found = torch.cat([read(x if change is None else change(x)) for x, _ in seen])
     if not bool(found.isfinite().all()):
         raise InputError("a representation that is not finite", "numbers", "use another model")
     return found
+
+
+def noise(sigma: float, seed: int = 0) -> Callable[[Images], Images]:
+    """Return the change that adds N(0, sigma^2) to every pixel, without clipping.
+
+    An image gets the same noise in any batch. Raises `InputError` for sigma < 0.
+    """
+    if not sigma >= 0:
+        raise InputError(f"sigma is {sigma}", "a number >= 0", "change sigma")
+
+    def shaken(x: Images) -> Images:
+        return x + sigma * Draws.of(x, stream(seed, "noise")).normal(*x.shape[1:])
+
+    return shaken

@@ -37,7 +37,7 @@ def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
     """
     seen: list[Tensor] = []
     if layer is None:
-        handle = _last_linear(model).register_forward_pre_hook(
+        handle = last_linear(model).register_forward_pre_hook(
             lambda module, inputs: seen.append(inputs[0])
         )
     else:
@@ -58,7 +58,11 @@ def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
     return seen[-1]
 
 
-def _last_linear(model: nn.Module) -> nn.Linear:
+def last_linear(model: nn.Module) -> nn.Linear:
+    """Return the linear head of a model: its last `nn.Linear`.
+
+    Raises `InputError` where there is none.
+    """
     found = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if not found:
         raise InputError("a model without a linear layer", "the name of a module", "pass layer=")
