@@ -1,0 +1,87 @@
+"""Pictures of the study `robust-training-prior`."""
+
+from collections.abc import Mapping, Sequence
+
+from robustlens.studies.features_pictures import sheet
+from robustlens.studies.pictures import Bar, Bars, Curves, Plane, Series
+from robustlens.studies.prior_units import Seen
+from robustlens.studies.result import Number
+from robustlens.theory.usefulness import Kind
+
+TONES = {"standard net": "bad", "robust net": "good", "noise-trained net": "plain"}
+
+
+def plane(seen: Mapping[str, Seen], within: str) -> Plane:
+    """Return the units of each net in the plane of rho and gamma."""
+    return Plane(
+        "rho-gamma",
+        f"Units of three nets on test images: usefulness across, what each unit's own adversary "
+        f"({within}) leaves of it up. All nets have useful units. Only after robust training do "
+        "they come near the line or above it.",
+        "usefulness rho",
+        "robust usefulness gamma",
+        tuple(sheet(name, one.scores) for name, one in seen.items()),
+        equal=False,
+    )
+
+
+def bars(seen: Mapping[str, Seen]) -> Bars:
+    """Return shares of units, and of the margin, that are useful and not robust, or robust.
+
+    A net that has hardly learned may have a share of the margin below 0; it is drawn as 0.
+    """
+    rows = []
+    for wanted, tone in ((Kind.NON_ROBUST, "bad"), (Kind.ROBUST, "good")):
+        for name, one in seen.items():
+            n = one.share(wanted)
+            rows.append(Bar(f"{name}: units {wanted}", n.value, n.low, n.high, tone))
+    for name, one in seen.items():
+        n = one.margin(Kind.NON_ROBUST)
+        ends = (max(value, 0.0) for value in (n.value, n.low, n.high))
+        rows.append(Bar(f"{name}: margin from {Kind.NON_ROBUST}", *ends, "bad"))
+    return Bars(
+        "shares",
+        "Which share of a net's units is useful but not robust, which robustly useful, and how "
+        "much of its margin stands on the former. Units whose interval does not decide are "
+        "in neither.",
+        "share",
+        tuple(rows),
+    )
+
+
+def gamma_curves(seen: Mapping[str, Seen], norm: str) -> Curves:
+    """Return mean gamma against the radius."""
+    return Curves(
+        "gamma-eps",
+        "Mean robust usefulness of units as the adversary gets stronger. Units of the standard "
+        "net are as useful as the others at radius 0 and are turned against the label first.",
+        f"eps ({norm})",
+        "mean gamma of units",
+        _series({name: one.curve for name, one in seen.items()}),
+    )
+
+
+def noise_curves(seen: Mapping[str, Seen]) -> Curves:
+    """Return mean rho against the noise."""
+    return Curves(
+        "noise",
+        "Mean usefulness of all units on noisy images, scaled anew on noisy training images: "
+        "noise swamps what a standard net reads sooner than what was learned under noise.",
+        "sigma of the noise",
+        "mean rho of units",
+        _series({name: one.swamped for name, one in seen.items()}),
+    )
+
+
+def _series(points: Mapping[str, Sequence[tuple[float, Number]]]) -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            name,
+            [x for x, _ in curve],
+            [n.value for _, n in curve],
+            [n.low for _, n in curve],
+            [n.high for _, n in curve],
+            TONES[name],
+        )
+        for name, curve in points.items()
+    )
