@@ -103,7 +103,8 @@ def transfer_matrix(
     """Attack some of the models once each, and show what comes out to all of them.
 
     The attack gives the worst point it meets, also where its own net is not fooled, and does not
-    stop at the first success: examples that only just fool their own net transfer less.
+    stop at the first success: examples that only just fool their own net transfer less. What an
+    image gets does not depend on the batch size.
 
     Args:
         models: nets of the same classes, by name; all of them are targets.
@@ -126,11 +127,11 @@ def transfer_matrix(
     with ExitStack() as held:
         for model in models.values():
             held.enter_context(frozen(model))
-        for start, x, y in progress(data, batch_size, "transfer"):
+        for _, x, y in progress(data, batch_size, "transfer"):
             clean.append(_said(models, x, y))
             rows = []
             for name in made_on:
-                generator = stream(seed, "transfer", name, start)
+                generator = stream(seed, "transfer", name)
                 moved = attack.worst().found(models[name], x, y, generator).images
                 rows.append(_said(models, moved, y))
             attacked.append(torch.stack(rows))

@@ -11,10 +11,12 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import rankdata
 
 from robustlens.errors import InputError
 
+Floats = npt.NDArray[np.float64]
 MOST = 9
 """Things of which all orders are counted: 9! is 362,880."""
 
@@ -38,10 +40,26 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
     n = len(x)
     if len(y) != n or not 2 <= n <= MOST:
         raise InputError(f"{n} and {len(y)} values", f"2 to {MOST} pairs", "compare fewer things")
-    a, b = (ranks - ranks.mean() for ranks in (rankdata(x), rankdata(y)))
-    length = math.sqrt(float(a @ a) * float(b @ b))
+    a, b = _centred(x), _centred(y)
+    length = _length(a, b)
     if length == 0:
         return RankCorrelation(0.0, 1.0)
     rho = float(a @ b) / length
     others = np.array(list(permutations(b))) @ a / length
     return RankCorrelation(rho, float((others >= rho - 1e-9).mean()))
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> float:
+    """Return rho alone, for as many pairs as there are; 0 where there is no order."""
+    a, b = _centred(x), _centred(y)
+    length = _length(a, b)
+    return float(a @ b) / length if length else 0.0
+
+
+def _centred(values: Sequence[float]) -> Floats:
+    ranks: Floats = rankdata(values)
+    return np.asarray(ranks - ranks.mean())
+
+
+def _length(a: Floats, b: Floats) -> float:
+    return math.sqrt(float(a @ a) * float(b @ b))

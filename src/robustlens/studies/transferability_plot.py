@@ -16,7 +16,7 @@ from robustlens.streams import initialised, stream
 from robustlens.studies.families import FAMILIES, members
 from robustlens.studies.made import Making, pushed, right, taught
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.ranks import RankCorrelation, rank_correlation
+from robustlens.studies.ranks import RankCorrelation, rank_correlation, spearman
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.transfer_pictures import bars, scatter
@@ -129,12 +129,8 @@ def _measured(name: str, table: TransferMatrix, learned: Tensor) -> Measured:
     return Measured(name, learned, clean, fooled)
 
 
-def _ranks(found: list[Measured], rows: Tensor | None = None) -> RankCorrelation:
-    """Return the rank correlation over nets, on some of the images."""
-    at = torch.arange(len(found[0].clean)) if rows is None else rows
-    accuracy = [float(m.learned[at].float().mean()) for m in found]
-    success = [float(m.fooled[at].float().sum() / m.clean[at].sum().clamp_min(1)) for m in found]
-    return rank_correlation(accuracy, success)
+def _ranks(found: list[Measured]) -> RankCorrelation:
+    return rank_correlation([m.accuracy.value for m in found], [m.success.value for m in found])
 
 
 def _numbers(
@@ -171,10 +167,12 @@ def _with_interval(ranks: RankCorrelation, found: list[Measured], seed: int) -> 
 
     It says how sure the order of these nets is; other nets are not drawn.
     """
-    n, g = len(found[0].clean), stream(seed, "bootstrap")
-    few = [m._replace(name="") for m in found]
-    draws = [_ranks(few, torch.randint(n, (n,), generator=g)).rho for _ in range(DRAWS)]
-    low, high = np.quantile(draws, [0.025, 0.975])
+    n = len(found[0].clean)
+    rows = torch.randint(n, (DRAWS, n), generator=stream(seed, "bootstrap"))
+    accuracy = [m.learned[rows].float().mean(dim=1) for m in found]
+    success = [m.fooled[rows].sum(dim=1) / m.clean[rows].sum(dim=1).clamp_min(1) for m in found]
+    pairs = zip(torch.stack(accuracy, 1).tolist(), torch.stack(success, 1).tolist(), strict=True)
+    low, high = np.quantile([spearman(x, y) for x, y in pairs], [0.025, 0.975])
     return Number(ranks.rho, min(float(low), ranks.rho), max(float(high), ranks.rho), n)
 
 
