@@ -42,7 +42,7 @@ class Config:
     nets: tuple[str, ...] = FAMILIES
     settings: tuple[str, ...] = tuple(SETTINGS)  # tried with the second of the nets
     distilling: Distilling = field(default_factory=Distilling)
-    attacked: Attacked = field(default_factory=lambda: Attacked(images=500, few=50))
+    attacked: Attacked = field(default_factory=lambda: Attacked(images=500, few=40))
     seed: int = 0
 
 
