@@ -87,6 +87,9 @@ class Run(Command):
 class Talk(Command):
     """Run every study, or reuse what was run before, and write the page.
 
+    The page is there after the first study and grows with every further one, so that it can be
+    read meanwhile. A run that was stopped goes on where it was.
+
     Example: robustlens talk --preset quick
     """
 
@@ -96,22 +99,24 @@ class Talk(Command):
 
     def run(self) -> Answer:
         """Run what is missing; write the page."""
-        folders = [self._folder(study) for study in STUDIES.values()]
         page = self.out / "talk" / "index.html"
-        write_page(folders, page, STUDIES)
+        folders: list[Path] = []
+        for study in STUDIES.values():
+            folders.append(self._folder(study, f"{len(folders) + 1}/{len(STUDIES)}"))
+            write_page(folders, page, STUDIES)
         results = [read_json(f / "result.json") for f in folders]
         lines = [f"{r['study']}: {r['verdict']}. {r['summary']}" for r in results]
         return Answer(
             {"page": str(page), "studies": results}, "\n".join([*lines, f"page: {page.resolve()}"])
         )
 
-    def _folder(self, study: Study) -> Path:
+    def _folder(self, study: Study, number: str) -> Path:
         config = preset(study, self.preset)
         folder = self.out / study.id / self.preset
         if _done(folder, config):
-            console.print(f"{study.id}: reusing {folder}", highlight=False)
+            console.print(f"{number} {study.id}: reusing {folder}", highlight=False)
             return folder
-        console.print(f"{study.id}: running", highlight=False)
+        console.print(f"{number} {study.id}: running", highlight=False)
         result = run(study, self.preset, config, folder=self.out, device=device(self.device))
         return _save(result, self.out)
 
