@@ -41,6 +41,8 @@ class Config:
         for name in ("guards", "witnesses", "shown"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)}", "at least 1", f"use --{name}")
+        if not all(eps > 0 for eps in self.radii):
+            raise InputError(f"radii {self.radii}", "numbers above 0", "change --radii")
 
     def others(self) -> tuple[Recipe, ...]:
         """Return the recipes of the guards, then those of the witnesses."""

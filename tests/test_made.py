@@ -1,0 +1,105 @@
+"""What studies of constructed sets share: folders, silent sets, learners, and two intervals."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from robustlens.data import load
+from robustlens.nets import Checkpoint
+from robustlens.recipes import Recipe, fit
+from robustlens.studies import made
+from robustlens.studies.made import Making
+from robustlens.studies.presets import TINY
+from robustlens.studies.registry import Bench
+
+FEW = Making(steps=2, step_size=0.5)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "models", torch.device("cpu"))
+
+
+def test_other_settings_or_another_net_lie_elsewhere(bench: Bench) -> None:
+    base = made.place(bench, "labels", {"n": 4}, TINY)
+    assert base.parent == bench.folder.parent / "made"
+    assert base == made.place(bench, "labels", {"n": 4}, TINY)
+    others = {
+        made.place(bench, "labels", {"n": 5}, TINY),
+        made.place(bench, "labels", {"n": 4}, replace(TINY, seed=1)),
+        made.place(bench, "changed", {"n": 4}, TINY),
+    }
+    assert len(others | {base}) == 4
+
+
+@pytest.mark.slow
+def test_pushes_with_guards_lie_elsewhere_and_differ(bench: Bench, trained) -> None:
+    source, net = load("fashion").take(40), Checkpoint(trained.model, {})
+    guard = replace(TINY, seed=3)
+    plain = made.pushed(source, net, TINY, FEW, "next", 0, bench)
+    guarded = made.pushed(source, net, TINY, FEW, "next", 0, bench, (guard,), 2.0)
+    harder = made.pushed(source, net, TINY, FEW, "next", 0, bench, (guard,), 3.0)
+    assert len({plain, guarded, harder}) == 3
+    assert load(str(plain)).digest != load(str(guarded)).digest
+    assert torch.equal(load(str(plain)).labels, (source.labels + 1) % 10)
+
+
+def test_silent_sets_share_their_labels_and_only_one_changes_images(bench: Bench, trained) -> None:
+    source, net = load("fashion").take(40), Checkpoint(trained.model, {})
+    plain, shaken = (
+        load(str(folder)) for folder in made.meaningless(source, net, TINY, FEW, 0, bench)
+    )
+    assert torch.equal(plain.images, source.images)
+    assert torch.equal(plain.labels, shaken.labels)
+    far = (made.unit(shaken.images) - made.unit(source.images)).flatten(1).norm(dim=1)
+    assert 0.5 < float(far.median()) <= 1.5 + 0.5 / 255 * 28
+
+
+def test_a_learner_sees_the_set_alone_and_keeps_its_last_epoch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Recipe] = []
+
+    def keep(recipe: Recipe, *rest: object) -> Checkpoint:
+        asked.append(recipe)
+        return Checkpoint(torch.nn.Identity(), {})
+
+    monkeypatch.setattr(made, "fit", keep)
+    made.taught(replace(TINY, loss="adversarial", seed=4), Path("folder"), bench)
+    (recipe,) = asked
+    assert (recipe.data, recipe.images, recipe.loss) == ("folder", 0, "standard")
+    assert (recipe.training.validation, recipe.seed) == (0, 4)
+
+
+def test_right_says_which(trained) -> None:
+    test = load("fashion", "test").take(100)
+    hits = made.right(trained.model, test)
+    with torch.no_grad():
+        said = trained.model(made.unit(test.images)).argmax(dim=1)
+    assert torch.equal(hits, said == test.labels)
+    assert made.chance(test) == 0.1
+
+
+def test_the_interval_over_classes_is_that_of_their_shares() -> None:
+    labels = torch.arange(4).repeat_interleave(10)
+    hits = torch.arange(40) < 5  # half of one class, nothing of the others
+    one, two = (made.over_classes(hits, labels, 4, together=n) for n in (1, 2))
+    assert one.value == two.value == 0.125
+    assert one.n == 40
+    assert one.low == 0.0  # Student's interval goes below 0 and is cut
+    assert one.high == pytest.approx(0.125 + 3.182446 * 0.125)
+    assert one.high < two.high <= 1.0
+
+
+@pytest.mark.slow
+def test_a_learner_is_trained_once(bench: Bench) -> None:
+    made_set = made.meaningless(
+        load("fashion").take(100), fit(TINY, bench.folder), TINY, FEW, 0, bench
+    )[0]
+    small = replace(TINY, training=replace(TINY.training, epochs=1))
+    first = made.taught(small, made_set, bench)
+    again = made.taught(small, made_set, bench)
+    pairs = zip(first.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
