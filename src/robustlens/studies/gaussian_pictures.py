@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 X_RANGE, Y_RANGE = (-20.0, 20.0), (-10.0, 10.0)
 """The axes of Figure 4 of the paper."""
 ARROW = 7.0  # length of the arrow of the gradient
-AROUND = 16  # points of a fit
+AROUND = 12  # points of a fit
 
 
 def plane(classes: TwoGaussians, closed: Sequence[RobustGaussian], fits: Sequence[Fit]) -> Plane:
@@ -39,7 +39,7 @@ def plane(classes: TwoGaussians, closed: Sequence[RobustGaussian], fits: Sequenc
         "gaussian-metric",
         "The learned metric (one standard deviation) is that of the data without an adversary and "
         "turns round as eps grows; the gradient of the rule turns from the thin direction of the "
-        "data towards the mean. Fits from samples lie on the closed form.",
+        "data towards the mean. Fits from samples (other class) lie on the closed form.",
         "x1",
         "x2",
         tuple(sheets),
@@ -62,7 +62,7 @@ def _shapes(classes: TwoGaussians, robust: RobustGaussian, fit: Fit) -> tuple[Sh
     for centre in (mean, -mean):
         shapes.append(level("learned metric", centre, learned, "good"))
     shapes += [
-        _around("the same, from samples", fit),
+        _around("the same, from samples", Fit(-fit.mean, fit.covariance)),
         _boundary(w),
         Arrow("gradient", (0.0, 0.0), pair(ARROW * w), "good"),
         Arrow("mean", (0.0, 0.0), pair(mean)),

@@ -82,12 +82,11 @@ def study(config: Config, bench: Bench) -> Findings:
         f"and {strongest.closed:.3f} at eps {strongest.eps:g}; fits from samples are within "
         f"{numbers['largest gap of fits from samples'].value:.4f} of it."
     )
-    figures = (_curves(classes, rows, config.points), _plane(classes, config))
+    figures = (_curves(classes, rows, config), _plane(classes, config))
     return Findings(judge(rows, control), summary, numbers, figures, config.seed, {})
 
 
 def _row(classes: TwoGaussians, eps: float, config: Config) -> Row:
-    robust = robust_gaussian(classes, eps).classes
     fit = fit_gaussian(
         classes,
         eps,
@@ -95,11 +94,16 @@ def _row(classes: TwoGaussians, eps: float, config: Config) -> Row:
         steps=config.steps,
         batch=config.batch,
     )
-    searched, trained = (
-        searched_alignment(covariance, config.starts, stream(config.seed, "search", str(eps)))
-        for covariance in (as_matrix(robust), fit.covariance)
+    trained = searched_alignment(
+        fit.covariance, config.starts, stream(config.seed, "search", "fit", str(eps))
     )
-    return Row(eps, least_alignment(robust), searched, trained)
+    closed = least_alignment(robust_gaussian(classes, eps).classes)
+    return Row(eps, closed, _searched(classes, eps, config), trained)
+
+
+def _searched(classes: TwoGaussians, eps: float, config: Config) -> float:
+    robust = as_matrix(robust_gaussian(classes, eps).classes)
+    return searched_alignment(robust, config.starts, stream(config.seed, "search", str(eps)))
 
 
 def _name(eps: float) -> str:
@@ -129,11 +133,13 @@ def _check(config: Config) -> None:
         )
 
 
-def _curves(classes: TwoGaussians, rows: list[Row], points: int) -> Curves:
-    low, high = math.log10(rows[1].eps) - 0.5, math.log10(rows[-1].eps) + 0.5
-    x = [10 ** (low + (high - low) * i / points) for i in range(points + 1)]
+def _curves(classes: TwoGaussians, rows: list[Row], config: Config) -> Curves:
+    low, high = math.log10(rows[1].eps) - 0.7, math.log10(rows[-1].eps) + 0.5
+    x = [10 ** (low + (high - low) * i / config.points) for i in range(config.points + 1)]
     least = [least_alignment(robust_gaussian(classes, eps).classes) for eps in x]
     at = [row.eps for row in rows[1:]]
+    between = [at[0] * math.sqrt(0.1), *(math.sqrt(a * b) for a, b in itertools.pairwise(at))]
+    searched = [_searched(classes, eps, config) for eps in between]
     plain = [rows[0].closed] * 2
     return Curves(
         "least-cosine",
@@ -144,7 +150,7 @@ def _curves(classes: TwoGaussians, rows: list[Row], points: int) -> Curves:
         "least cosine",
         (
             Series("closed form", x, least, tone="good", dots=False),
-            Series("searched", at, [r.searched for r in rows[1:]], tone="plain", line=False),
+            Series("searched", between, searched, line=False),
             Series("fitted to samples", at, [r.trained for r in rows[1:]], line=False),
             Series("maximum likelihood", [x[0], x[-1]], plain, tone="bad", dots=False),
             Series("multiple of I (control)", [x[0], x[-1]], [1.0, 1.0], dots=False),
