@@ -21,6 +21,7 @@ from robustlens.nets import SmallCNN
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, Trained, train
+from robustlens.training.config import OPTIMISERS
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
 
 CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
@@ -67,6 +68,7 @@ def test_schedules_at_known_places() -> None:
         ({"validation": -0.1}, "validation is -0.1"),
         ({"schedule": "onecycle"}, "did you mean 'one-cycle'"),
         ({"precision": "half"}, "one of auto, bfloat16, float32"),
+        ({"optimiser": "rmsprop"}, "one of adam, sgd"),
     ],
 )
 def test_config_refuses(changes: dict, words: str) -> None:
@@ -139,11 +141,12 @@ def test_without_averaging_the_last_weights_are_validated(data: Dataset) -> None
     assert not torch.equal(before["head.weight"], done.model.state_dict()["head.weight"])
 
 
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("stop_at", [3, 7, 11])
 def test_an_interrupted_run_continues_to_the_same_bits(
-    data: Dataset, tmp_path: Path, stop_at: int
+    data: Dataset, tmp_path: Path, stop_at: int, optimiser: str
 ) -> None:
-    whole = run(data, tmp_path / "whole")
+    whole = run(data, tmp_path / "whole", optimiser=optimiser)
     calls = 0
 
     def stopping(model, x, y, generator):
@@ -155,8 +158,8 @@ def test_an_interrupted_run_continues_to_the_same_bits(
 
     stopping.__qualname__ = standard.__qualname__
     with pytest.raises(KeyboardInterrupt):
-        run(data, tmp_path / "cut", stopping)
-    again = run(data, tmp_path / "cut")
+        run(data, tmp_path / "cut", stopping, optimiser=optimiser)
+    again = run(data, tmp_path / "cut", optimiser=optimiser)
     assert torch.equal(weights(whole), weights(again))
     assert [e.loss for e in whole.history] == [e.loss for e in again.history]
     logged = (tmp_path / "cut" / "log.jsonl").read_text().splitlines()
@@ -193,6 +196,21 @@ def test_divergence_stops_with_words_and_keeps_the_last_epoch(
     with pytest.raises(TrainingDiverged, match="loss is nan at epoch 2"):
         run(data, tmp_path, breaking)
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_adam_learns_and_is_another_training(data: Dataset) -> None:
+    done = run(data, optimiser="adam", lr=0.01, epochs=4)
+    assert done.best.clean_accuracy is not None
+    assert done.best.clean_accuracy > 0.3
+    assert not torch.equal(weights(done), weights(run(data, lr=0.01, epochs=4)))
+
+
+def test_a_choice_of_optimiser_leaves_the_names_of_older_trainings() -> None:
+    assert "optimiser" not in TrainConfig().as_dict()
+    assert Recipe().name == "fashion-standard-3e09ed6a"
+    adam = Recipe(training=TrainConfig(optimiser="adam"))
+    assert adam.name != Recipe().name
+    assert adam.command == "robustlens train --optimiser adam"
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -60,7 +60,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for a JSON file."""
-        return asdict(self)
+        return asdict(self) | {"training": self.training.as_dict()}
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command line that trains this model: what differs from the defaults."""
-        changed = flags(self.as_dict(), Recipe().as_dict())
+        changed = flags(asdict(self), asdict(Recipe()))
         return command_line("robustlens", "train", *changed)
 
     def dataset(self, split: str = "train") -> Dataset:

@@ -23,13 +23,14 @@ from robustlens.training import TrainConfig
 MARGIN = 0.1
 """The rule: how much more a net must hold for having seen robustified images."""
 SETTINGS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
+    "adam": lambda t: replace(t, optimiser="adam", lr=t.lr / 50),
     "hardly any momentum": lambda t: replace(t, momentum=0.01),
     "no weight decay": lambda t: replace(t, weight_decay=0),
     "no weight average": lambda t: replace(t, average=0),
     "large batches": lambda t: replace(t, batch_size=4 * t.batch_size),
     "a tenth of the learning rate": lambda t: replace(t, lr=t.lr / 10),
 }
-"""One thing about the training that is changed at a time, by name."""
+"""One thing about the training that is changed at a time, by name; Adam has rates of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

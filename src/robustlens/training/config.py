@@ -1,9 +1,11 @@
 """How to train: the settings, checked as soon as they are written."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
+from torch import nn
 
 from robustlens.data import Augmentation
 from robustlens.errors import InputError, UnknownName
@@ -26,18 +28,21 @@ class TrainConfig:
     batch_size: int = 128
     lr: float = 0.1  # the peak of the schedule
     schedule: str = "one-cycle"  # one-cycle, piecewise or cosine
-    momentum: float = 0.9  # Nesterov
+    momentum: float = 0.9  # Nesterov; of adam, the decay of its first moment
     weight_decay: float = 5e-4
     average: float = 0.995  # decay of the weight average; 0 for none
     validation: float = 0.05  # share of the training set that selects the epoch; 0: the last one
     precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
     augment: Augmentation = field(default_factory=Augmentation)
+    optimiser: str = "sgd"  # sgd, or adam (which wants a learning rate near 0.002)
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise UnknownName("schedule", self.schedule, SCHEDULES)
         if self.precision not in PRECISIONS:
             raise UnknownName("precision", self.precision, PRECISIONS)
+        if self.optimiser not in OPTIMISERS:
+            raise UnknownName("optimiser", self.optimiser, OPTIMISERS)
         for name, good, expected in (
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
@@ -49,3 +54,37 @@ class TrainConfig:
         ):
             if not good:
                 raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, for a JSON file; the optimiser only where it is not sgd.
+
+        So trainings keep the names and states that they had before there was a choice.
+        """
+        fields = asdict(self)
+        if self.optimiser == "sgd":
+            del fields["optimiser"]
+        return fields
+
+
+def _sgd(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        parameters,
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=True,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _adam(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    betas = (config.momentum, 0.999)
+    return torch.optim.AdamW(
+        parameters, lr=config.lr, betas=betas, weight_decay=config.weight_decay
+    )
+
+
+OPTIMISERS: dict[str, Callable[[Iterable[nn.Parameter], TrainConfig], torch.optim.Optimizer]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+}
+"""SGD with Nesterov momentum, and Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""

@@ -30,7 +30,7 @@ def train(
     validation_attack: Attack | None = None,
     folder: Path | None = None,
 ) -> Trained:
-    """Train `model` by SGD with Nesterov momentum; return the epoch that validates best.
+    """Train `model` by the optimiser of `config`; return the epoch that validates best.
 
     What is evaluated and returned is the exponential moving average of the weights (and of batch
     norm's statistics). Selection is by accuracy under `validation_attack` if there is one, on a

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from robustlens.losses import describe
 from robustlens.nets.checkpoints import read_tensors, write_tensors
 from robustlens.progress import Advance
 from robustlens.streams import stream
-from robustlens.training.config import PRECISIONS, TrainConfig
+from robustlens.training.config import OPTIMISERS, PRECISIONS, TrainConfig
 from robustlens.training.schedules import SCHEDULES
 from robustlens.training.track import log
 from robustlens.types import Attack, Loss
@@ -27,6 +27,8 @@ from robustlens.types import Attack, Loss
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
 LARGEST_LOSS = 1e4
 STATE = "state.safetensors"
+MOMENTUM = "momentum_buffer"
+"""What SGD remembers of a parameter."""
 
 
 class Epoch(NamedTuple):
@@ -56,7 +58,7 @@ class Run:
 
     model: nn.Module
     average: AveragedModel
-    optimiser: torch.optim.SGD
+    optimiser: torch.optim.Optimizer
     training: Dataset
     validation: Dataset | None
     loss: Loss
@@ -83,16 +85,10 @@ class Run:
         device = next(model.parameters()).device
         training, validation = _split(data.to(device), config.validation, seed)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimiser = torch.optim.SGD(
-            model.parameters(),
-            lr=config.lr,
-            momentum=config.momentum,
-            nesterov=True,
-            weight_decay=config.weight_decay,
-        )
+        optimiser = OPTIMISERS[config.optimiser](model.parameters(), config)
         average = AveragedModel(model, multi_avg_fn=_averaging(config.average), use_buffers=True)
         what = {
-            "config": asdict(config),
+            "config": config.as_dict(),
             "seed": seed,
             "data": data.digest,
             "model": str(model),
@@ -183,7 +179,9 @@ class Run:
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors of the state under one dictionary of names."""
         momenta = {
-            str(i): s["momentum_buffer"] for i, s in self.optimiser.state_dict()["state"].items()
+            str(i) if key == MOMENTUM else f"{i}/{key}": tensor
+            for i, state in self.optimiser.state_dict()["state"].items()
+            for key, tensor in state.items()
         }
         groups = {
             "model": self.model.state_dict(),
@@ -215,9 +213,10 @@ class Run:
         device = self.training.images.device
         self.best_weights = {name: t.to(device) for name, t in groups["best"].items()}
         state = self.optimiser.state_dict()
-        state["state"] = {
-            int(i): {"momentum_buffer": t} for i, t in groups.get("momentum", {}).items()
-        }
+        state["state"] = {}
+        for name, tensor in groups.get("momentum", {}).items():
+            i, _, key = name.partition("/")
+            state["state"].setdefault(int(i), {})[key or MOMENTUM] = tensor
         self.optimiser.load_state_dict(state)
         self.history = [Epoch(**line) for line in card["history"]]
 
