@@ -135,9 +135,9 @@ def _bars(found: dict[str, Both], attacked: Attacked) -> Bars:
             rows.append(Bar(f"{name}: {which}", rate.value, rate.low, rate.high, tone))
     return Bars(
         "nets-and-settings",
-        "Accuracy under attack on real test images, each net trained in the same normal way on "
-        "robustified and on original images. What changes robustness is the images, with "
-        "batch norm and without it, and however the net is trained.",
+        "Accuracy under attack on real test images. Each net was trained twice in the same normal "
+        "way: on robustified images, and on the originals. Between the two bars of a pair only "
+        "the images differ.",
         f"PGD-{attacked.steps} accuracy at {attacked.where()}",
         tuple(rows),
     )

@@ -18,7 +18,7 @@ def scatter(points: Sequence[tuple[str, Rate, Rate]]) -> Plane:
         shapes.append(Line(WHISKERS, (x.value, x.value), (y.low, y.high)))
     shapes.append(
         Dots(
-            "net",
+            "kind of net",
             [x.value for _, x, _ in points],
             [y.value for _, _, y in points],
             "good",
@@ -51,13 +51,13 @@ def bars(table: TransferMatrix, source: str, control: str, targets: Sequence[str
     for name in targets:
         for made_on, tone in ((source, "bad"), (control, "plain")):
             rate = table.rate(made_on, name)
-            title = f"{name}, examples of the {made_on}"
+            title = f"{name}: examples of the {made_on}"
             rows.append(Bar(title, rate.value, rate.low, rate.high, tone))
     return Bars(
         "who-falls",
-        "Examples made on the source fool nets of other kinds, trained on their own; those made on "
-        "an untrained net, changes as large and without meaning, do not. A robust net "
-        "ignores the features that the examples change.",
+        "How many images that a net gets right turn wrong with examples made on the source, and "
+        "with those made on an untrained net: changes as large, by the same attack, without "
+        "meaning. A robust net should hold, as it does not use the features that are changed.",
         "share of the images it gets right that turn wrong",
         tuple(rows),
     )
