@@ -37,8 +37,8 @@ def bars(seen: Mapping[str, Seen]) -> Bars:
             rows.append(Bar(f"{name}: units {wanted}", n.value, n.low, n.high, tone))
     for name, one in seen.items():
         n = one.margin(Kind.NON_ROBUST)
-        ends = (max(value, 0.0) for value in (n.value, n.low, n.high))
-        rows.append(Bar(f"{name}: margin from {Kind.NON_ROBUST}", *ends, "bad"))
+        value, low, high = (max(end, 0.0) for end in (n.value, n.low, n.high))
+        rows.append(Bar(f"{name}: margin from {Kind.NON_ROBUST}", value, low, high, "bad"))
     return Bars(
         "shares",
         "Which share of a net's units is useful but not robust, which robustly useful, and how "
