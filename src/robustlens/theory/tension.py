@@ -133,8 +133,8 @@ class StrongAndWeak:
         self._check(w, 0.0)
         weak = w[1:].double()
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        spread = torch.linalg.vector_norm(weak)
-        return w[0] * self._agreement(n, generator) + self.eta * weak.sum() + spread * noise
+        spread, middle = float(torch.linalg.vector_norm(weak)), self.eta * float(weak.sum())
+        return float(w[0]) * self._agreement(n, generator) + middle + spread * noise
 
     def sampled_accuracy(
         self,

@@ -181,5 +181,5 @@ def _step(law: StrongAndWeak, at: Tensor, eps: float, rate: float) -> tuple[Tens
 
 
 def _gap(parts: Tensor, slope: Tensor) -> float:
-    """Return max over allowed s of slope . (parts - s): no point is better by more, by convexity."""
+    """Return max over allowed s of slope . (parts - s): by convexity none is better by more."""
     return float((slope * parts).sum() + torch.linalg.vector_norm((-slope).clamp_min(0)))
