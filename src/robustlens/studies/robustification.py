@@ -145,8 +145,8 @@ def _gallery(before: Dataset, robustified: Dataset, otherwise: Dataset, count: i
         "before-and-after",
         "Training images, and what is put in their place: images that begin at another image and "
         "are changed until a net sees in them what it sees in the original. With a robust net "
-        "the object appears; with a standard net the other image stays, and carries the label "
-        "in a form that a person does not see.",
+        "the object appears; with a standard net more of the other image stays, and what says the "
+        "label is less for people to see.",
         ("original", "rebuilt with a robust net", "rebuilt with a standard net"),
         tuple(
             (
