@@ -61,9 +61,8 @@ def test_every_study_states_its_rule_and_has_all_presets(study: Study) -> None:
 def test_the_same_config_gives_the_same_numbers(study: Study, tmp_path: Path) -> None:
     config = study.presets["tiny"]
     first = run(study, "tiny", config, folder=tmp_path)
-    second = run(study, "tiny", config, folder=tmp_path)
     elsewhere = run(study, "tiny", config, folder=tmp_path / "new")
-    assert first.numbers == second.numbers == elsewhere.numbers
+    assert first.numbers == elsewhere.numbers
     assert first.verdict in Verdict
     assert first.figures
     assert first.provenance.data or study.id in OF_THEORY

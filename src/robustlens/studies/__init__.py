@@ -12,12 +12,15 @@ from robustlens.studies import (
     computational_barrier,
     features_model,
     gaussian_sample_complexity,
+    gaussian_theory,
+    gradient_alignment_theory,
     gradient_masking,
     linear_vs_threshold,
     perception_alignment,
     robust_erm,
     security_curve,
     simple_experiment,
+    tension_theorem,
 )
 from robustlens.studies.claims import CLAIMS, Claim
 from robustlens.studies.pictures import (
@@ -47,12 +50,15 @@ STUDIES: dict[str, Study] = {
         robust_erm,
         security_curve,
         gradient_masking,
+        tension_theorem,
         computational_barrier,
         gaussian_sample_complexity,
         linear_vs_threshold,
         aberration_view,
         simple_experiment,
         features_model,
+        gaussian_theory,
+        gradient_alignment_theory,
         perception_alignment,
         adversary_as_critic,
     )
