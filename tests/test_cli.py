@@ -249,7 +249,7 @@ def test_bad_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train", "--eps", "-1"], "eps is -1"),
         (["train", "--eps", "8/0"], "eps is '8/0'"),
         (["train", "--data", "fashoin"], "did you mean 'fashion'"),
-        (["train", "--net", "resnt"], "one of mlp, resnet, small, vgg, vgg-bn, vgg-gn, wide-resnet"),
+        (["train", "--net", "resnt"], "one of mlp, resnet, small, vgg, vgg-bn, vgg-gn, wide"),
         (["train", "--loss", "adv"], "one of adversarial, noise, standard, trades"),
         (["train", "--norm", "l3"], "one of l1, l2, linf"),
         (["train", "--schedule", "step"], "one of cosine, one-cycle, piecewise"),
