@@ -39,8 +39,8 @@ CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes"}
 GROUND = {"errors", "files", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("recipes", "training"), ("recipes", "evaluation"), ("training", "evaluation"),
-            ("sanity", "evaluation"), ("constructed", "features"), ("training", "recipes"),
-            ("__main__", "cli"), ("cli", "web")}  # fmt: skip
+            ("sanity", "evaluation"), ("constructed", "features"), ("features", "theory"),
+            ("training", "recipes"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip
 RESTRICTED = "robustlens.data.unpickle"  # reads CIFAR-10's archive, numbers and text only
 TORCH_ONLY = {"torch", "jaxtyping"}
 

@@ -1,6 +1,7 @@
 """What the studies of the Gaussian framework share: classes from a config, and checks of a fit."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,6 +21,23 @@ from robustlens.theory.gaussian import (
 from robustlens.theory.minmax import Fit, multiplier
 from robustlens.theory.sampling import Sampled, average
 from robustlens.theory.two_gaussians import TwoGaussians
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Two classes in the plane, the adversaries they are fitted against, and how much is drawn."""
+
+    variances: tuple[float, ...] = (16.0, 0.25)  # along and across the angle
+    angle: float = 20.0  # of the first variance, in degrees
+    mean: tuple[float, ...] = (4.5, 2.4)  # of the class +1; the other's is its negative
+    eps: tuple[float, ...] = (0.0, 1.0, 10.0)  # l2, one sheet of the picture each
+    radius: float = 1.0  # l2, at which accuracies are compared
+    points: int = 40  # of a closed-form curve
+    checks: int = 5  # radii at which accuracies are sampled too
+    samples: int = 200_000  # of each sampled accuracy
+    steps: int = 300  # of robust fitting from samples
+    batch: int = 4000  # fresh samples in each step
+    seed: int = 0
 
 
 def plane_classes(

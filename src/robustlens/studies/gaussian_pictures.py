@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from robustlens.streams import stream
-from robustlens.studies.gaussian_model import as_matrix, level, pair, reach, round_classes, sampled
+from robustlens.studies.gaussian_model import (
+    Config,
+    as_matrix,
+    level,
+    pair,
+    reach,
+    round_classes,
+    sampled,
+)
 from robustlens.studies.pictures import Arrow, Curves, Dots, Line, Plane, Series, Shape, Sheet
 from robustlens.theory.gaussian import (
     RobustGaussian,
@@ -19,9 +26,6 @@ from robustlens.theory.gaussian import (
 from robustlens.theory.minmax import Fit
 from robustlens.theory.sampling import Sampled
 from robustlens.theory.two_gaussians import TwoGaussians
-
-if TYPE_CHECKING:
-    from robustlens.studies.gaussian_theory import Config
 
 X_RANGE, Y_RANGE = (-20.0, 20.0), (-10.0, 10.0)
 """The axes of Figure 4 of the paper."""
@@ -85,7 +89,7 @@ def _around(name: str, fit: Fit) -> Dots:
 
 
 def accuracy_curves(
-    classes: TwoGaussians, config: "Config"
+    classes: TwoGaussians, config: Config
 ) -> tuple[Curves, list[tuple[float, Sampled]]]:
     """Return accuracies against eps, and each sampled one beside its closed form."""
     end = float(torch.linalg.vector_norm(classes.mean))
@@ -140,7 +144,7 @@ def _accuracy(classes: TwoGaussians, rule: str, eps: float, attacked: bool) -> f
 
 
 def _sampled(
-    classes: TwoGaussians, rule: str, eps: float, attacked: bool, config: "Config"
+    classes: TwoGaussians, rule: str, eps: float, attacked: bool, config: Config
 ) -> Sampled:
     return classes.sampled_accuracy(
         _rule(classes, rule, eps),

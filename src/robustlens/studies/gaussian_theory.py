@@ -1,6 +1,5 @@
 """Two Gaussian classes: maximum likelihood leans on thin directions, robust fitting blends in I."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -9,6 +8,7 @@ from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.streams import stream
 from robustlens.studies.gaussian_model import (
+    Config,
     distance,
     four_point_numbers,
     plane_classes,
@@ -29,23 +29,6 @@ from robustlens.theory.two_gaussians import TwoGaussians
 
 NEAR = 0.03
 """The rule: how far the fit from samples may be from the closed form, relative, operator norm."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Two classes in the plane, the adversaries they are fitted against, and how much is drawn."""
-
-    variances: tuple[float, ...] = (16.0, 0.25)  # along and across the angle
-    angle: float = 20.0  # of the first variance, in degrees
-    mean: tuple[float, ...] = (4.5, 2.4)  # of the class +1; the other's is its negative
-    eps: tuple[float, ...] = (0.0, 1.0, 10.0)  # l2, one sheet of the picture each
-    radius: float = 1.0  # l2, at which accuracies are compared
-    points: int = 40  # of a closed-form curve
-    checks: int = 5  # radii at which accuracies are sampled too
-    samples: int = 200_000  # of each sampled accuracy
-    steps: int = 300  # of robust fitting from samples
-    batch: int = 4000  # fresh samples in each step
-    seed: int = 0
 
 
 class Measured(NamedTuple):
