@@ -142,7 +142,7 @@ def test_other_sets_agree_with_samples(seed: int) -> None:
     }
     for name, inside in within.items():
         draw = lambda n, inside=inside: inside(Gaussian(d).sample(n, g))  # noqa: E731
-        assert average(draw, 200_000).agrees(sets[name](eps)), name
+        assert average(draw, 1_000_000).agrees(sets[name](eps)), name
 
 
 @pytest.mark.slow

@@ -34,10 +34,10 @@ def test_closed_forms_agree_with_samples(seed: int) -> None:
     world, eps = setting(seed)
     other = tuple(i for i in range(world.bits) if i % 2 == 0)
     g = stream(seed, "x")
-    code = world.sampled_code_accuracy(eps, generator=g, count=200_000)
+    code = world.sampled_code_accuracy(eps, generator=g, count=1_000_000)
     assert code.agrees(world.code_accuracy(eps))
     for subset in (world.secret, other, ()):
-        found = world.sampled_parity_accuracy(subset, eps, generator=g, count=200_000)
+        found = world.sampled_parity_accuracy(subset, eps, generator=g, count=1_000_000)
         assert found.agrees(world.parity_accuracy(subset, eps)), (world, subset, eps)
 
 
