@@ -16,8 +16,8 @@ def plane(seen: Mapping[str, Seen], within: str) -> Plane:
     return Plane(
         "rho-gamma",
         f"Units of three nets on test images: usefulness across, what each unit's own adversary "
-        f"({within}) leaves of it up. All nets have useful units. Only after robust training do "
-        "they come near the line or above it.",
+        f"({within}) leaves of it up. All nets have useful units. Those of the standard net are "
+        "turned against the label; those of the robust net come near the line or above it.",
         "usefulness rho",
         "robust usefulness gamma",
         tuple(sheet(name, one.scores) for name, one in seen.items()),
@@ -28,7 +28,8 @@ def plane(seen: Mapping[str, Seen], within: str) -> Plane:
 def bars(seen: Mapping[str, Seen]) -> Bars:
     """Return shares of units, and of the margin, that are useful and not robust, or robust.
 
-    A net that has hardly learned may have a share of the margin below 0; it is drawn as 0.
+    A share of the margin may lie below 0 or above 1, where units work against each other; it is
+    drawn from 0 to 1.
     """
     rows = []
     for wanted, tone in ((Kind.NON_ROBUST, "bad"), (Kind.ROBUST, "good")):
@@ -37,7 +38,7 @@ def bars(seen: Mapping[str, Seen]) -> Bars:
             rows.append(Bar(f"{name}: units {wanted}", n.value, n.low, n.high, tone))
     for name, one in seen.items():
         n = one.margin(Kind.NON_ROBUST)
-        value, low, high = (max(end, 0.0) for end in (n.value, n.low, n.high))
+        value, low, high = (min(max(end, 0.0), 1.0) for end in (n.value, n.low, n.high))
         rows.append(Bar(f"{name}: margin from {Kind.NON_ROBUST}", value, low, high, "bad"))
     return Bars(
         "shares",
