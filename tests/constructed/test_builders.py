@@ -154,6 +154,23 @@ def test_a_penalty_on_other_nets_keeps_them_from_being_moved(trained, tmp_path: 
     assert moved(kept) < moved(free)
 
 
+def test_nets_that_are_held_still_keep_their_logits(trained, tmp_path: Path) -> None:
+    data = load("fashion").take(COUNT)
+    other = Tilted(trained.model)
+    settings = {"targets": "next", "eps": "2", "steps": 10, "step_size": 0.3}
+    free = relabelled(data, trained.model, tmp_path / "free", **settings)
+    settings |= {"against": [other], "penalty": 30.0, "still": True}
+    held = relabelled(data, trained.model, tmp_path / "held", **settings)
+
+    def gap(made: Dataset) -> float:
+        with torch.no_grad():
+            return float((other(unit(made)) - other(unit(data))).norm(dim=1).mean())
+
+    assert gap(held) < 0.7 * gap(free)
+    assert card(tmp_path / "held")["recipe"]["still"]
+    assert "still" not in card(tmp_path / "free")["recipe"]
+
+
 class Tilted(nn.Module):
     """A relative of a net: it sees images a little differently."""
 

@@ -23,7 +23,7 @@ from robustlens.constructed.sources import fitting, shaken, towards
 from robustlens.data import Augmentation, Dataset
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import Checkpoint
-from robustlens.objectives import toward, weighted
+from robustlens.objectives import match, toward, weighted
 from robustlens.rules import Steepest
 from robustlens.streams import stream
 from robustlens.types import Images, Labels, Model, Objective
@@ -83,6 +83,7 @@ def relabelled(
     also: Sequence[nn.Module | Checkpoint] = (),
     against: Sequence[nn.Module | Checkpoint] = (),
     penalty: float = 1.0,
+    still: bool = False,
     augment: Augmentation = AS_IT_IS,
     twin: bool = True,
     seed: int = 0,
@@ -102,6 +103,8 @@ def relabelled(
             that all of them use.
         against: nets that must not be moved: `penalty` times the mean of their log-probability of
             the true class is added, so that perturbations do not transfer (after Nakkiran 2019).
+        still: hold the logits of those nets where they are instead: `penalty` times their mean
+            distance from the logits of the image, relative to these, is subtracted.
         augment: the nets see the image through a fresh draw of it in every step.
         twin: search on faster copies of the nets where there are some that agree with them.
         seed: of random targets and of the augmentation.
@@ -124,7 +127,8 @@ def relabelled(
 
     def push(x: Images, y: Labels, start: int) -> Made:
         target = wanted[start : start + len(x)].to(x.device)
-        goal = _goal(asked, avoided, y, target, penalty, augment, stream(seed, "augment", start))
+        kept = _kept(avoided, x, y, still)
+        goal = _goal(asked, kept, target, penalty, augment, stream(seed, "augment", start))
         found = ascend(goal, x, within, Steepest(step_size), steps=steps)
         return Made(found.best, target)
 
@@ -139,7 +143,7 @@ def relabelled(
         "penalty": penalty if against else 0.0,
         "augment": str(augment),
         "twin": twin,
-    }
+    } | ({"still": True} if still else {})
     name = f"{source.name} relabelled {targets} {within}"
     return build(
         source,
@@ -155,8 +159,7 @@ def relabelled(
 
 def _goal(
     friends: Sequence[Model],
-    enemies: Sequence[Model],
-    y: Labels,
+    kept: Sequence[Objective],
     target: Tensor,
     penalty: float,
     augment: Augmentation,
@@ -165,10 +168,18 @@ def _goal(
     if augment != AS_IT_IS:
         friends = [shaken(model, augment, generator) for model in friends]
     goal = towards(friends, target)
-    if not enemies:
+    if not kept:
         return goal
-    share = penalty / len(enemies)
-    return weighted((1.0, goal), *((share, toward(model, y)) for model in enemies))
+    share = penalty / len(kept)
+    return weighted((1.0, goal), *((share, one) for one in kept))
+
+
+def _kept(models: Sequence[Model], x: Images, y: Labels, still: bool) -> list[Objective]:
+    """Return for each model what says that it is not moved from its class, or not at all."""
+    if not still:
+        return [toward(model, y) for model in models]
+    with torch.no_grad():
+        return [match(model, model(x)) for model in models]
 
 
 def _quick(model: nn.Module, source: Dataset) -> Model:

@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from robustlens.data import Dataset, load
-from robustlens.evaluation import Rate
+from robustlens.data import Dataset, batches, load
+from robustlens.evaluation import Rate, on_device_of
 from robustlens.features import leakage
+from robustlens.modes import frozen
+from robustlens.nets import logits
 from robustlens.recipes import fit
 from robustlens.studies.control_sets import Config, Sets
 from robustlens.studies.made import over_classes, right, taught
@@ -44,6 +46,9 @@ class Measured:
     fooled: Number  # share of guarded images that the standard net gives the other label
     moved: Number  # share of the images of `rand` that witnesses give the other label
     unmoved: Number  # the same share of guarded images
+    near: Number  # share of images as they are whose other label is witnesses' first wrong class
+    near_moved: Number  # the same share of the images of `rand`
+    near_unmoved: Number  # the same share of guarded images
     mistakes: Number  # images as they are with the wrong labels a net gave
     brief: Number  # accuracy of that net itself
     wrong: int  # how many mistakes it made
@@ -90,6 +95,9 @@ def measure(config: Config, bench: Bench, made: Sets) -> Measured:
         fooled=_obeyed([made.standard.model], made.source, made.guarded),
         moved=_obeyed(witnesses, made.source, made.rand),
         unmoved=_obeyed(witnesses, made.source, made.guarded),
+        near=_nearest(witnesses, made.source, made.source, made.rand),
+        near_moved=_nearest(witnesses, made.source, load(str(made.rand)), made.rand),
+        near_unmoved=_nearest(witnesses, made.source, load(str(made.guarded)), made.guarded),
         mistakes=_from_mistakes(config, bench, made),
         brief=Number.of(Rate.of(right(made.brief.model, test)), "63.1 %", WALLACE),
         wrong=len(load(str(made.mistakes))),
@@ -106,6 +114,23 @@ def _obeyed(nets: list[nn.Module], source: Dataset, folder: Path) -> Number:
     other = made.labels.cpu() != source.labels.cpu()
     seen = torch.stack([right(net, made) for net in nets]).double().mean(dim=0)
     return _within_bounds(mean(seen[other]))
+
+
+def _nearest(nets: list[nn.Module], source: Dataset, shown: Dataset, folder: Path) -> Number:
+    """Return how often the label in `folder` is the first class besides the image's own.
+
+    A change may push nets towards its label and be outweighed: then they do not obey, and yet the
+    label comes first among the wrong classes.
+    """
+    labels, own = load(str(folder)).labels.cpu(), source.labels.cpu()
+    hits = torch.zeros(len(own), dtype=torch.float64)
+    for net in nets:
+        data = on_device_of(net, shown)
+        with frozen(net), torch.no_grad():
+            z = torch.cat([logits(net, x).cpu() for x, _ in batches(data, 250)])
+        z[torch.arange(len(own)), own] = -torch.inf
+        hits += (z.argmax(dim=1) == labels) / len(nets)
+    return _within_bounds(mean(hits[labels != own]))
 
 
 def _within_bounds(share: Number) -> Number:

@@ -49,6 +49,7 @@ def pushed(
     bench: Bench,
     against: Sequence[Recipe] = (),
     penalty: float = 1.0,
+    still: bool = False,
 ) -> Path:
     """Return the folder of `source` relabelled with the net of `recipe`.
 
@@ -57,6 +58,8 @@ def pushed(
     settings = {"targets": targets, "seed": seed, "n": len(source), **vars(making)}
     if against:
         settings |= {"against": [one.as_dict() for one in against], "penalty": penalty}
+    if still:
+        settings |= {"still": True}
     folder = place(bench, f"relabelled-{targets}", settings, recipe)
     others = [fit(one, bench.folder, bench.device) for one in against]
     relabelled(
@@ -66,6 +69,7 @@ def pushed(
         targets=targets,
         against=others,
         penalty=penalty,
+        still=still,
         seed=seed,
         **vars(making),
     )
