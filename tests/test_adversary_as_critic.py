@@ -8,7 +8,7 @@ import torch
 
 from robustlens.evaluation import Rate
 from robustlens.studies import CLAIMS, PRESETS, Gallery, Verdict, run
-from robustlens.studies import adversary_as_critic as critic
+from robustlens.studies.practice import adversary_as_critic as critic
 
 STUDY = critic.STUDY
 

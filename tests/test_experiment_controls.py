@@ -8,13 +8,19 @@ import pytest
 from robustlens.errors import InputError
 from robustlens.figures import save_pictures
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.control_measures import Measured
-from robustlens.studies.control_pictures import over_radii, which_label, who_learns
-from robustlens.studies.control_sets import Config
-from robustlens.studies.experiment_controls import STUDY, Control, _summary, controls, judge
+from robustlens.studies.features.control_measures import Measured
+from robustlens.studies.features.control_pictures import over_radii, which_label, who_learns
+from robustlens.studies.features.control_sets import Config
+from robustlens.studies.features.experiment_controls import (
+    STUDY,
+    Control,
+    _summary,
+    controls,
+    judge,
+)
+from robustlens.studies.features.simple_experiment import STUDY as SIMPLE
 from robustlens.studies.pictures import Bars, Curves, Gallery
 from robustlens.studies.result import Number
-from robustlens.studies.simple_experiment import STUDY as SIMPLE
 
 CHANCE = 0.1
 

@@ -13,8 +13,8 @@ from robustlens.evaluation import Rate
 from robustlens.figures import DARK, LIGHT, Theme, draw, save_pictures
 from robustlens.sanity import Check, Outcome
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.gradient_masking import STUDY, Seen, Sharpened, verdict
 from robustlens.studies.pictures import Curves, Panel, Surfaces
+from robustlens.studies.practice.gradient_masking import STUDY, Seen, Sharpened, verdict
 
 
 def rate(value: float, n: int = 1000) -> Rate:

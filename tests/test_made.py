@@ -9,8 +9,8 @@ import torch
 from robustlens.data import load
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
-from robustlens.studies import made
-from robustlens.studies.made import Making
+from robustlens.studies.features import made
+from robustlens.studies.features.made import Making
 from robustlens.studies.presets import TINY
 from robustlens.studies.registry import Bench
 

@@ -10,10 +10,10 @@ from robustlens.data import load
 from robustlens.errors import UnknownName
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
-from robustlens.studies import not_batchnorm_alone as alone
-from robustlens.studies import robustification as study
-from robustlens.studies.distilled import Attacked, Distilling, Held, distilled, hold, part
-from robustlens.studies.families import FAMILIES
+from robustlens.studies.features import not_batchnorm_alone as alone
+from robustlens.studies.features import robustification as study
+from robustlens.studies.features.distilled import Attacked, Distilling, Held, distilled, hold, part
+from robustlens.studies.features.families import FAMILIES
 from robustlens.studies.presets import TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, run
 from robustlens.studies.result import Verdict

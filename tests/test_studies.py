@@ -22,9 +22,9 @@ from robustlens.studies import (
     preset,
     run,
 )
-from robustlens.studies import adversarial_perturbations as perturbations
-from robustlens.studies import perception_alignment as alignment
-from robustlens.studies import robust_erm as erm
+from robustlens.studies.practice import adversarial_perturbations as perturbations
+from robustlens.studies.practice import perception_alignment as alignment
+from robustlens.studies.practice import robust_erm as erm
 from robustlens.studies.words import above, first_of_each, mean, says
 
 OF_THEORY = {

@@ -16,13 +16,13 @@ from robustlens.evaluation import Rate, TransferMatrix, transfer_matrix
 from robustlens.figures import save_pictures
 from robustlens.nets import SmallCNN
 from robustlens.streams import initialised, stream
-from robustlens.studies import transferability_plot as plot
-from robustlens.studies.families import BATCH_NORM, FAMILIES, SIZES, members
+from robustlens.studies.features import transferability_plot as plot
+from robustlens.studies.features.families import BATCH_NORM, FAMILIES, SIZES, members
+from robustlens.studies.features.ranks import MOST, RankCorrelation, rank_correlation
+from robustlens.studies.features.transfer_pictures import bars, scatter
 from robustlens.studies.presets import QUICK, TINY
-from robustlens.studies.ranks import MOST, RankCorrelation, rank_correlation
 from robustlens.studies.registry import run
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.transfer_pictures import bars, scatter
 
 # The matrix
 

@@ -11,13 +11,13 @@ from robustlens.errors import InputError
 from robustlens.figures import LIGHT, draw, save_pictures
 from robustlens.losses import standard
 from robustlens.streams import stream
-from robustlens.studies import aberration_view as aberration
-from robustlens.studies import computational_barrier as barrier
-from robustlens.studies.aberration_pictures import ceiling_picture
-from robustlens.studies.barrier_pictures import cost_picture
-from robustlens.studies.parity_learners import Budget, attacked, held, pictures, train
 from robustlens.studies.registry import Study, run
 from robustlens.studies.result import Number, Verdict
+from robustlens.studies.theory import aberration_view as aberration
+from robustlens.studies.theory import computational_barrier as barrier
+from robustlens.studies.theory.aberration_pictures import ceiling_picture
+from robustlens.studies.theory.barrier_pictures import cost_picture
+from robustlens.studies.theory.parity_learners import Budget, attacked, held, pictures, train
 from robustlens.theory.concentration import Sphere
 from robustlens.theory.low_magnitude import CodedParity
 

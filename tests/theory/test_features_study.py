@@ -11,9 +11,9 @@ from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
 from robustlens.streams import stream
-from robustlens.studies import features_images as images
-from robustlens.studies.features_gaussian import model
-from robustlens.studies.features_model import STUDY, Config, judge
+from robustlens.studies.features import features_images as images
+from robustlens.studies.features.features_gaussian import model
+from robustlens.studies.features.features_model import STUDY, Config, judge
 from robustlens.studies.registry import run
 from robustlens.studies.result import Result, Verdict
 from robustlens.theory.linear_features import LinearFeatures

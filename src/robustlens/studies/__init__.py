@@ -5,29 +5,16 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
-from robustlens.studies import (
-    aberration_view,
-    adversarial_perturbations,
-    adversary_as_critic,
-    computational_barrier,
+from robustlens.studies.claims import CLAIMS, Claim
+from robustlens.studies.features import (
     experiment_controls,
     features_model,
-    gaussian_sample_complexity,
-    gaussian_theory,
-    gradient_alignment_theory,
-    gradient_masking,
-    linear_vs_threshold,
     not_batchnorm_alone,
-    perception_alignment,
-    robust_erm,
     robust_training_prior,
     robustification,
-    security_curve,
     simple_experiment,
-    tension_theorem,
     transferability_plot,
 )
-from robustlens.studies.claims import CLAIMS, Claim
 from robustlens.studies.pictures import (
     Arrow,
     Bar,
@@ -45,8 +32,25 @@ from robustlens.studies.pictures import (
     Sheet,
     Surfaces,
 )
+from robustlens.studies.practice import (
+    adversarial_perturbations,
+    adversary_as_critic,
+    gradient_masking,
+    perception_alignment,
+    robust_erm,
+    security_curve,
+)
 from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.studies.result import Number, Result, Verdict
+from robustlens.studies.theory import (
+    aberration_view,
+    computational_barrier,
+    gaussian_sample_complexity,
+    gaussian_theory,
+    gradient_alignment_theory,
+    linear_vs_threshold,
+    tension_theorem,
+)
 
 STUDIES: dict[str, Study] = {
     module.STUDY.id: module.STUDY

@@ -11,7 +11,7 @@ from robustlens.data import Augmentation, Dataset, load
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.distilled import (
+from robustlens.studies.features.distilled import (
     Attacked,
     Distilling,
     Held,
@@ -20,7 +20,7 @@ from robustlens.studies.distilled import (
     part,
     untouched,
 )
-from robustlens.studies.made import taught, unit
+from robustlens.studies.features.made import taught, unit
 from robustlens.studies.pictures import Cell, Curves, Gallery, Picture, Series
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study

@@ -7,7 +7,9 @@ import torch
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.streams import stream
-from robustlens.studies.gaussian_model import (
+from robustlens.studies.registry import Bench, Findings, Study
+from robustlens.studies.result import Number, Verdict
+from robustlens.studies.theory.gaussian_model import (
     Config,
     distance,
     four_point_numbers,
@@ -16,9 +18,7 @@ from robustlens.studies.gaussian_model import (
     round_classes,
     theorem_one,
 )
-from robustlens.studies.gaussian_pictures import accuracy_curves, plane, reach_curves
-from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
+from robustlens.studies.theory.gaussian_pictures import accuracy_curves, plane, reach_curves
 from robustlens.theory.gaussian import (
     RobustGaussian,
     likelihood_rule,

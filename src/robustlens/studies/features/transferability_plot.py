@@ -13,13 +13,13 @@ from robustlens.data import Augmentation, Dataset
 from robustlens.evaluation import Rate, TransferMatrix, on_device_of, transfer_matrix
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised, stream
-from robustlens.studies.families import FAMILIES, members
-from robustlens.studies.made import Making, pushed, right, taught
+from robustlens.studies.features.families import FAMILIES, members
+from robustlens.studies.features.made import Making, pushed, right, taught
+from robustlens.studies.features.ranks import RankCorrelation, rank_correlation, spearman
+from robustlens.studies.features.transfer_pictures import bars, scatter
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.ranks import RankCorrelation, rank_correlation, spearman
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.transfer_pictures import bars, scatter
 from robustlens.studies.words import above
 from robustlens.training import TrainConfig
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from robustlens.balls import parse_eps
 from robustlens.recipes import Recipe
-from robustlens.studies.control_measures import Measured, measure
-from robustlens.studies.control_pictures import over_radii, pairs, which_label, who_learns
-from robustlens.studies.control_sets import Config, sets
-from robustlens.studies.made import Making, chance
+from robustlens.studies.features.control_measures import Measured, measure
+from robustlens.studies.features.control_pictures import over_radii, pairs, which_label, who_learns
+from robustlens.studies.features.control_sets import Config, sets
+from robustlens.studies.features.made import Making, chance
 from robustlens.studies.pictures import Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 from robustlens.errors import InputError
 from robustlens.streams import stream
-from robustlens.studies.gaussian_sample_complexity import slope
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.threshold_pictures import Needs, Point, against_d, against_eps, against_n
+from robustlens.studies.theory.gaussian_sample_complexity import slope
+from robustlens.studies.theory.threshold_pictures import (
+    Needs,
+    Point,
+    against_d,
+    against_eps,
+    against_n,
+)
 from robustlens.theory.bernoulli import BernoulliModel
 from robustlens.theory.bernoulli_bounds import theorem31_samples
 from robustlens.theory.sample_complexity import GaussianModel

@@ -9,14 +9,21 @@ from typing import NamedTuple
 
 from robustlens.errors import UnknownName
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.distilled import Attacked, Distilling, Held, distilled, hold, untouched
-from robustlens.studies.families import BATCH_NORM, FAMILIES, members
-from robustlens.studies.made import taught
+from robustlens.studies.features.distilled import (
+    Attacked,
+    Distilling,
+    Held,
+    distilled,
+    hold,
+    untouched,
+)
+from robustlens.studies.features.families import BATCH_NORM, FAMILIES, members
+from robustlens.studies.features.made import taught
+from robustlens.studies.features.robustification import LEARNER
 from robustlens.studies.pictures import Bar, Bars
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.robustification import LEARNER
 from robustlens.studies.words import above
 from robustlens.training import TrainConfig
 

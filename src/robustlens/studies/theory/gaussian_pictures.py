@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from robustlens.streams import stream
-from robustlens.studies.gaussian_model import (
+from robustlens.studies.pictures import Arrow, Curves, Dots, Line, Plane, Series, Shape, Sheet
+from robustlens.studies.theory.gaussian_model import (
     Config,
     as_matrix,
     level,
@@ -16,7 +17,6 @@ from robustlens.studies.gaussian_model import (
     round_classes,
     sampled,
 )
-from robustlens.studies.pictures import Arrow, Curves, Dots, Line, Plane, Series, Shape, Sheet
 from robustlens.theory.gaussian import (
     RobustGaussian,
     eigenvalues,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from robustlens.studies.features_pictures import sheet
+from robustlens.studies.features.features_pictures import sheet
+from robustlens.studies.features.prior_units import Seen
 from robustlens.studies.pictures import Bar, Bars, Curves, Plane, Series
-from robustlens.studies.prior_units import Seen
 from robustlens.studies.result import Number
 from robustlens.theory.usefulness import Kind
 

@@ -14,7 +14,7 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Rate
 from robustlens.features import Probes, margin_shares, noise, represented, scores, table
 from robustlens.streams import stream
-from robustlens.studies.made import right
+from robustlens.studies.features.made import right
 from robustlens.studies.result import Number
 from robustlens.studies.words import mean
 from robustlens.theory.usefulness import Kind, Score, kind

@@ -17,7 +17,7 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of, pgd_accuracy
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.made import place
+from robustlens.studies.features.made import place
 from robustlens.studies.registry import Bench
 
 

@@ -8,14 +8,17 @@ import torch
 from robustlens.errors import InputError
 from robustlens.losses import standard
 from robustlens.streams import stream
-from robustlens.studies.barrier_pictures import (
+from robustlens.studies.pictures import Curves
+from robustlens.studies.registry import Bench, Findings, Study
+from robustlens.studies.result import Number, Verdict
+from robustlens.studies.theory.barrier_pictures import (
     BETWEEN,
     RADII,
     cost_picture,
     search_picture,
     security_picture,
 )
-from robustlens.studies.parity_learners import (
+from robustlens.studies.theory.parity_learners import (
     Budget,
     Learned,
     Net,
@@ -24,9 +27,6 @@ from robustlens.studies.parity_learners import (
     learn,
     train,
 )
-from robustlens.studies.pictures import Curves
-from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.theory.low_magnitude import BLACK_TO_WHITE, CodedParity
 from robustlens.theory.parity_search import (
     Search,

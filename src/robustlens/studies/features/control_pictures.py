@@ -11,9 +11,9 @@ from robustlens.data import load
 from robustlens.modes import frozen
 from robustlens.objectives import toward
 from robustlens.rules import Steepest
-from robustlens.studies.control_measures import Measured
-from robustlens.studies.control_sets import Config, Sets
-from robustlens.studies.made import right, unit
+from robustlens.studies.features.control_measures import Measured
+from robustlens.studies.features.control_sets import Config, Sets
+from robustlens.studies.features.made import right, unit
 from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery, Series
 from robustlens.studies.result import Number
 from robustlens.studies.words import first_of_each, says

@@ -9,7 +9,7 @@ from robustlens.data import Augmentation, Dataset, load
 from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.made import (
+from robustlens.studies.features.made import (
     Making,
     chance,
     meaningless,

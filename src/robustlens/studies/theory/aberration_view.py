@@ -12,9 +12,9 @@ from torch import Tensor
 
 from robustlens.errors import InputError
 from robustlens.streams import stream
-from robustlens.studies.aberration_pictures import Control, ceiling_picture, distance_picture
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
+from robustlens.studies.theory.aberration_pictures import Control, ceiling_picture, distance_picture
 from robustlens.theory.concentration import Gaussian, Sphere
 from robustlens.theory.error_sets import other_sets
 from robustlens.theory.sampling import Sampled

@@ -12,7 +12,7 @@ from robustlens.streams import stream
 from robustlens.studies.pictures import Curves
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.tension_pictures import Scene, against_eps, frontier, slider
+from robustlens.studies.theory.tension_pictures import Scene, against_eps, frontier, slider
 from robustlens.theory.sampling import Sampled
 from robustlens.theory.tension import StrongAndWeak
 from robustlens.theory.tension_svm import Minimiser, minimise_hinge, theorem_2_2_fails

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
-from robustlens.studies import features_images as images
-from robustlens.studies.features_gaussian import Model, checks, model, model_numbers
-from robustlens.studies.features_pictures import gamma_curves, noise_curves, sheet, weight_curves
+from robustlens.studies.features import features_images as images
+from robustlens.studies.features.features_gaussian import Model, checks, model, model_numbers
+from robustlens.studies.features.features_pictures import (
+    gamma_curves,
+    noise_curves,
+    sheet,
+    weight_curves,
+)
 from robustlens.studies.pictures import Plane
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict

@@ -1,0 +1,1 @@
+"""Studies of features: what nets learn, by training on constructed data."""

@@ -1,0 +1,1 @@
+"""Studies of practice: attack, train, measure honestly, look at gradients."""

@@ -1,0 +1,1 @@
+"""Studies of theory: the talk's theorems, exact, with sampling beside them."""
