@@ -48,6 +48,10 @@ def test_random_targets_include_the_own_class_and_the_others_do_not(source: Data
     assert 0.08 < float((drawn == many).float().mean()) < 0.12
     assert torch.equal(drawn, TARGETS["random"](many, 10, 0))
     assert not torch.equal(drawn, TARGETS["random"](many, 10, 1))
+    wrong = TARGETS["wrong"](many, 10, 0)
+    assert not (wrong == many).any()
+    shift = torch.bincount((wrong - many) % 10, minlength=10)[1:].float() / len(many)
+    assert float((shift - 1 / 9).abs().max()) < 0.02
     assert torch.equal(TARGETS["next"](torch.tensor([0, 9]), 10, 0), torch.tensor([1, 0]))
     assert torch.equal(TARGETS["other"](torch.tensor([0, 1]), 2, 0), torch.tensor([1, 0]))
     with pytest.raises(InputError, match="two classes"):
@@ -293,7 +297,7 @@ def test_nets_that_do_not_fit_are_refused(source: Dataset, trained, tmp_path: Pa
 
 
 def test_settings_that_mean_nothing_are_refused(source: Dataset, trained, tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="next, other, random"):
+    with pytest.raises(UnknownName, match="next, other, random, wrong"):
         relabelled(source, trained.model, tmp_path, targets="all")
     with pytest.raises(UnknownName, match="images, noise"):
         robustified(source, trained.model, tmp_path, start="zero")

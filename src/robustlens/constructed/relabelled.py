@@ -37,6 +37,12 @@ def random_targets(labels: Labels, classes: int, seed: int) -> Labels:
     return torch.randint(classes, labels.shape, generator=stream(seed, "targets"))
 
 
+def wrong_targets(labels: Labels, classes: int, seed: int) -> Labels:
+    """Return a class for each image, uniform over those that are not its own."""
+    step = torch.randint(1, classes, labels.shape, generator=stream(seed, "targets"))
+    return (labels.cpu() + step) % classes
+
+
 def next_targets(labels: Labels, classes: int, seed: int = 0) -> Labels:
     """Return the class after each image's own, around the circle (D_det)."""
     return (labels.cpu() + 1) % classes
@@ -57,6 +63,7 @@ def other_targets(labels: Labels, classes: int, seed: int = 0) -> Labels:
 
 TARGETS: dict[str, Callable[[Labels, int, int], Labels]] = {
     "random": random_targets,
+    "wrong": wrong_targets,
     "next": next_targets,
     "other": other_targets,
 }
@@ -96,7 +103,7 @@ def relabelled(
 
     Args:
         source, net, folder: images, the net whose features are written in, where it is built.
-        targets: "random", "next" or "other", see `TARGETS`.
+        targets: "random", "wrong", "next" or "other", see `TARGETS`.
         norm, eps: the ball, eps in [0, 1] pixel units.
         steps, step_size: of the ascent; 100 and 0.1 in the paper (l2 0.5 on CIFAR-10).
         also: further nets that are pushed at the same time; perturbations then are of features
