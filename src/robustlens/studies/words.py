@@ -1,6 +1,7 @@
 """Small words that studies share: what a model says of an image, and numbers of many images."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,9 @@ from robustlens.bounds import mean_interval
 from robustlens.data import Dataset
 from robustlens.modes import frozen
 from robustlens.nets import logits
+from robustlens.studies.pictures import Series
 from robustlens.studies.result import Number
+from robustlens.theory.sampling import Sampled
 from robustlens.types import Images, Labels, Model
 
 
@@ -46,6 +49,26 @@ def mean(values: Tensor, published: str | None = None, source: str | None = None
     listed = values.double().tolist()
     low, high = mean_interval(listed)
     return Number(math.fsum(listed) / len(listed), low, high, len(listed), published, source)
+
+
+SHARE = (0.0, 1.0)
+"""Where a share can be."""
+
+
+def sampled(found: Sampled, lowest: float = -math.inf, highest: float = math.inf) -> Number:
+    """Return a mean of samples with its normal 95 % interval, cut to where it can be.
+
+    Where all samples are alike the error counts as one in n.
+    """
+    half = 1.96 * max(found.error, 1 / found.n)
+    low, high = max(lowest, found.value - half), min(highest, found.value + half)
+    return Number(found.value, low, high, found.n)
+
+
+def dots(name: str, x: Sequence[float], found: Sequence[Number], tone: str = "plain") -> Series:
+    """Return numbers as points with their intervals, to stand beside a curve."""
+    values, low, high = zip(*((n.value, n.low, n.high) for n in found), strict=True)
+    return Series(name, x, values, low, high, tone, line=False)
 
 
 def images_at(data: Dataset, at: Tensor) -> tuple[Images, Labels]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from robustlens.studies.features.features_gaussian import Model, measured, noisy
 from robustlens.studies.pictures import Curves, Dots, Line, Series, Sheet
+from robustlens.studies.words import dots, sampled
 from robustlens.theory.best_features import best_feature, robust_rule
 from robustlens.theory.linear_features import LinearFeatures, exact_usefulness, with_noise
 from robustlens.theory.sampling import Sampled
@@ -106,10 +107,7 @@ def noise_curves(made: Model, sigmas: Sequence[float], samples: int, seed: int) 
 
 def _sampled(points: list[tuple[float, Sampled]]) -> Series:
     """Return samples, each at its place, as points with 95 % intervals."""
-    x, y = [place for place, _ in points], [s.value for _, s in points]
-    low = [s.value - 1.96 * s.error for _, s in points]
-    high = [s.value + 1.96 * s.error for _, s in points]
-    return Series("sampled", x, y, low, high, line=False)
+    return dots("sampled", [at for at, _ in points], [sampled(found) for _, found in points])
 
 
 def _grid(end: float) -> list[float]:

@@ -148,12 +148,6 @@ def four_point_numbers(eps: float = 0.5) -> dict[str, Number]:
     return numbers
 
 
-def sampled(found: Sampled) -> Number:
-    """Return a sampled mean as a number with its 95 % interval."""
-    half = 1.96 * found.error
-    return Number(found.value, found.value - half, found.value + half, found.n)
-
-
 def level(name: str, centre: Tensor, covariance: Tensor, tone: str = "plain") -> Ellipse:
     """Return the points one standard deviation from a centre (2,)."""
     return Ellipse(name, pair(centre), (pair(covariance[0]), pair(covariance[1])), 1.0, tone)

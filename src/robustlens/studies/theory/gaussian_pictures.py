@@ -15,8 +15,8 @@ from robustlens.studies.theory.gaussian_model import (
     pair,
     reach,
     round_classes,
-    sampled,
 )
+from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.gaussian import (
     RobustGaussian,
     eigenvalues,
@@ -108,18 +108,7 @@ def accuracy_curves(
                 (_accuracy(classes, rule, eps, attacked), value)
                 for eps, value in zip(at, found, strict=True)
             ]
-            ends = [sampled(value) for value in found]
-            series.append(
-                Series(
-                    name,
-                    at,
-                    [number.value for number in ends],
-                    [number.low for number in ends],
-                    [number.high for number in ends],
-                    shade,
-                    line=False,
-                )
-            )
+            series.append(dots(name, at, [sampled(one, *SHARE) for one in found], shade))
     picture = Curves(
         "gaussian-accuracy",
         "Accuracy of the rule of maximum likelihood and of the rule that was fitted against each "

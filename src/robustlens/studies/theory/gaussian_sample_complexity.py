@@ -12,6 +12,7 @@ from robustlens.streams import stream
 from robustlens.studies.pictures import Curves, Series
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
+from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.sample_bounds import (
     theorem11_error,
     theorem11_samples,
@@ -126,9 +127,9 @@ def study(config: Config, bench: Bench) -> Findings:
         ),
         f"the same, d up to {lower[-1].d:.0e}": Number.exact(early),
         "standard accuracy after one sample": Number.exact(one[False].exact, ">= 99 %", SOURCE),
-        "the same accuracy, sampled": _sampled(one[False].found),
+        "the same accuracy, sampled": sampled(one[False].found, *SHARE),
         f"robust accuracy after one sample, eps {config.eps:g}": Number.exact(one[True].exact),
-        "the same robust accuracy, sampled": _sampled(one[True].found),
+        "the same robust accuracy, sampled": sampled(one[True].found, *SHARE),
         "most that any learner can have: robust accuracy, one sample": Number.exact(ceiling),
         f"samples for {config.share:.0%} robust, averaging": Number.exact(math.ceil(here.signs)),
         f"samples for {config.share:.0%} robust, enough by Theorem 21": Number.exact(
@@ -177,11 +178,6 @@ def _need(config: Config, d: float) -> Need:
     )
 
 
-def _sampled(found: Sampled) -> Number:
-    half = 1.96 * found.error
-    return Number(found.value, max(0.0, found.value - half), min(1.0, found.value + half), found.n)
-
-
 def _against_n(config: Config, points: Sequence[Point], need: float) -> Curves:
     model, eps = config.model(config.d), config.eps
     grid = _grid(config.largest, 25)
@@ -201,16 +197,7 @@ def _against_n(config: Config, points: Sequence[Point], need: float) -> Curves:
         Series("no learner above", grid, ceiling, dots=False),
         Series("promised", known, promised, dots=False),
     ]
-    half = [1.96 * p.found.error for p in points]
-    values = [p.found.value for p in points]
-    found = Series(
-        "sampled",
-        [p.n for p in points],
-        values,
-        [max(0.0, v - h) for v, h in zip(values, half, strict=True)],
-        [min(1.0, v + h) for v, h in zip(values, half, strict=True)],
-        line=False,
-    )
+    found = dots("sampled", [p.n for p in points], [sampled(p.found, *SHARE) for p in points])
     return Curves(
         "accuracy-against-n",
         f"In {config.d:,} dimensions one sample makes an accurate rule; a robust one takes many "

@@ -7,6 +7,7 @@ from torch import Tensor, linalg, linspace
 
 from robustlens.streams import stream
 from robustlens.studies.pictures import Curves, Series
+from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.sampling import Sampled
 from robustlens.theory.tension import StrongAndWeak
 from robustlens.theory.tension_frontier import MostRobust, most_robust
@@ -196,8 +197,4 @@ def against_eps(scene: Scene) -> Curves:
 
 
 def _measured(name: str, x: list[float], found: list[Sampled]) -> Series:
-    half = [1.96 * max(s.error, 1 / s.n) for s in found]
-    y = [s.value for s in found]
-    low = [max(0.0, a - h) for a, h in zip(y, half, strict=True)]
-    high = [min(1.0, a + h) for a, h in zip(y, half, strict=True)]
-    return Series(name, x, y, low, high, line=False)
+    return dots(name, x, [sampled(one, *SHARE) for one in found])

@@ -13,6 +13,7 @@ from robustlens.studies.pictures import Curves
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.theory.tension_pictures import Scene, against_eps, frontier, slider
+from robustlens.studies.words import SHARE, sampled
 from robustlens.theory.sampling import Sampled
 from robustlens.theory.tension import StrongAndWeak
 from robustlens.theory.tension_svm import Minimiser, minimise_hinge, theorem_2_2_fails
@@ -73,7 +74,7 @@ def study(config: Config, bench: Bench) -> Findings:
     whole = law.sampled_accuracy(
         scene.svm.w, config.eps, generator=stream(config.seed, "whole"), count=config.whole
     )
-    sampled = [
+    checked = [
         *scene.checked,
         (whole, law.accuracy(scene.svm.w, config.eps)),
     ]
@@ -90,7 +91,7 @@ def study(config: Config, bench: Bench) -> Findings:
         law.p,
         float(hard.w[1:].abs().max()),
         min(_pair(law, scene.svm.w, near) + _pair(law, near_hard.w, near)),
-        all(found.agrees(closed) for found, closed in sampled),
+        all(found.agrees(closed) for found, closed in checked),
     )
     return Findings(
         verdict(facts),
@@ -176,7 +177,7 @@ def _numbers(
     numbers = {
         f"SVM, robust accuracy {at}": exact(svm[1]),
         "SVM, standard accuracy": exact(svm[0]),
-        f"SVM, robust accuracy {at}, sampled in full": of(whole),
+        f"SVM, robust accuracy {at}, sampled in full": sampled(whole, *SHARE),
         f"trained against eps {config.eps:g}, robust accuracy": exact(hard[1], "p", SOURCE),
         f"trained against eps {config.eps:g}, standard accuracy": exact(hard[0], "p", SOURCE),
         "average of the weak features, standard accuracy": exact(
@@ -204,12 +205,6 @@ def _numbers(
         numbers["bound on robust accuracy at the SVM's standard accuracy"] = exact(bound)
         numbers["most that a rule lies above the bound"] = exact(facts.excess, "<= 0", SOURCE)
     return numbers
-
-
-def of(found: Sampled) -> Number:
-    """Return a sampled share as a number, its 95 % interval from the standard error."""
-    half = 1.96 * max(found.error, 1 / found.n)
-    return Number(found.value, found.value - half, found.value + half, found.n)
 
 
 def _summary(law: StrongAndWeak, eps: float, scene: Scene, facts: Facts) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from robustlens.studies.pictures import Curves, Series
+from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.bernoulli import BernoulliModel
 from robustlens.theory.sample_complexity import GaussianModel
 from robustlens.theory.sampling import Sampled
@@ -106,13 +107,4 @@ def against_n(gaussian: GaussianModel, eps: float, points: Sequence[Point]) -> C
 
 
 def _sampled(points: Sequence[Point]) -> Series:
-    half = [1.96 * p.found.error for p in points]
-    values = [p.found.value for p in points]
-    return Series(
-        "sampled",
-        [p.x for p in points],
-        values,
-        [max(0.0, v - h) for v, h in zip(values, half, strict=True)],
-        [min(1.0, v + h) for v, h in zip(values, half, strict=True)],
-        line=False,
-    )
+    return dots("sampled", [p.x for p in points], [sampled(p.found, *SHARE) for p in points])
