@@ -25,7 +25,8 @@ from robustlens.studies import (
 from robustlens.studies.practice import adversarial_perturbations as perturbations
 from robustlens.studies.practice import perception_alignment as alignment
 from robustlens.studies.practice import robust_erm as erm
-from robustlens.studies.words import above, first_of_each, mean, says
+from robustlens.studies.words import SHARE, above, dots, first_of_each, mean, sampled, says
+from robustlens.theory.sampling import Sampled
 
 OF_THEORY = {
     "aberration-view",
@@ -166,6 +167,17 @@ def test_numbers_refuse_a_value_outside_its_interval() -> None:
 def test_galleries_refuse_ragged_rows() -> None:
     with pytest.raises(InputError, match="2, one for each column"):
         Gallery("g", "c", ("a", "b"), ((Cell(torch.zeros(1, 2, 2)),),))
+
+
+def test_samples_become_numbers_and_points() -> None:
+    found = sampled(Sampled(0.5, 0.1, 100))
+    assert (found.low, found.high) == pytest.approx((0.304, 0.696))
+    alike = sampled(Sampled(1.0, 0.0, 100), *SHARE)  # no spread seen: one more could be other
+    assert (alike.low, alike.high) == pytest.approx((1 - 0.0196, 1.0))
+    points = dots("x", (0.0, 1.0), [found, alike], "good")
+    assert not points.line
+    assert points.y == (0.5, 1.0)
+    assert points.low == (found.low, alike.low)
 
 
 def test_mean_has_students_interval() -> None:
