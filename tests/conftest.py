@@ -83,6 +83,16 @@ def trained() -> Any:
     return _fit()
 
 
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the whole talk, every study in its smallest preset, run once."""
+    from robustlens.cli.app import main
+
+    folder = tmp_path_factory.mktemp("talk")
+    assert main(["talk", "--preset", "tiny", "--out", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
 def big(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of large data sets; the test is skipped where there is none."""

@@ -97,14 +97,14 @@ def test_run_prints_one_object_and_leaves_pictures(
 
 
 @pytest.mark.slow
-def test_talk_reuses_what_was_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    first = answer(capsys, "talk", "--preset", "tiny", "--out", tmp_path)
-    assert [study["study"] for study in first["studies"]] == list(STUDIES)
-    assert main(["talk", "--preset", "tiny", "--out", str(tmp_path)]) == 0
+def test_talk_reuses_what_was_run(capsys: pytest.CaptureFixture[str], talk: Path) -> None:
+    again = answer(capsys, "talk", "--preset", "tiny", "--out", talk)
+    assert [study["study"] for study in again["studies"]] == list(STUDIES)
+    assert main(["talk", "--preset", "tiny", "--out", str(talk)]) == 0
     captured = capsys.readouterr()
     assert captured.err.count("reusing") == len(STUDIES)
     assert "page:" in captured.out
-    page = (tmp_path / "talk" / "index.html").read_text()
+    page = (talk / "talk" / "index.html").read_text()
     assert all(STUDIES[name].title in page for name in STUDIES)
 
 
