@@ -188,7 +188,8 @@ STUDY = Study(
     "components at once, some component is robustly useful and some is useful but not robust, the "
     "robust rule has a larger gamma than the standard rule with intervals that do not meet, and "
     "under permuted labels some component looks useful in at most 5 % of permutations, up to "
-    "the interval of that share.",
+    "the interval of that share. Pair, radius and number of components were chosen after trial "
+    "runs, and the comparison of the two rules was added after one.",
     published="A definition and a claim, no number: a feature is rho-useful or gamma-robustly "
     "useful, data hold both kinds, and robust training makes non-robust features useless (Ilyas "
     "et al. 2019, section 2); for linear features gamma has a closed form (Goh 2019).",
