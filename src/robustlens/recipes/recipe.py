@@ -1,17 +1,9 @@
-"""A recipe says everything about a trained model; `fit` follows it, once.
-
-    recipe = Recipe(data="fashion", loss="adversarial", norm="l2", eps="1.5")
-    model, card = fit(recipe, Path("runs/models"))       # trains, or reuses what it trained
-
-The same recipe on the same data gives the same folder, named after its digest.
-"""
+"""A recipe says everything about a trained model: data, net, loss, training, seed."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from robustlens import losses
 from robustlens.attacks import Bound, bind, pgd, pgd_kl
@@ -20,11 +12,9 @@ from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
-from robustlens.nets import Architecture, Checkpoint, load, save
-from robustlens.nets.checkpoints import exists
-from robustlens.provenance import clock, command_line, flags, provenance
-from robustlens.streams import initialised
-from robustlens.training import TrainConfig, train
+from robustlens.nets import Architecture
+from robustlens.provenance import command_line, flags
+from robustlens.training import TrainConfig
 from robustlens.types import Loss
 
 
@@ -123,63 +113,4 @@ LOSSES: dict[str, Callable[[Recipe], Loss]] = {
 }
 """The losses by the names a command line uses."""
 ATTACKED = {"adversarial", "trades"}
-VALIDATION_STEPS = 10
-WEIGHTS = "weights.safetensors"
-
-
-def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Checkpoint:
-    """Return the model of a recipe, from `folder / recipe.name` or trained into it.
-
-    A training that was interrupted continues. The card holds the recipe, the digest of the data,
-    the validation metrics of the selected epoch and the provenance.
-
-    Raises:
-        InputError: data, sizes or folder that do not work; see `data.load` and `train`.
-        TrainingDiverged: see `train`.
-    """
-    data, device = recipe.dataset(), device or torch.device("cpu")
-    place = folder / recipe.name
-    if not exists(place / WEIGHTS):
-        _train(recipe, data, place, device)
-    found = load(place / WEIGHTS)
-    if found.card.get("data") != data.digest:
-        raise InputError(
-            f"{place / WEIGHTS} was trained on other data of the name {recipe.data}",
-            "the same images as then",
-            "choose another output folder",
-        )
-    found.model.to(device)
-    return found
-
-
-def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> None:
-    architecture = recipe.architecture(data)
-    model = initialised(recipe.seed, architecture.build).to(device)
-    attack = recipe.attack(VALIDATION_STEPS) if recipe.loss in ATTACKED else None
-    with clock() as seconds:
-        done = train(
-            model,
-            data,
-            LOSSES[recipe.loss](recipe),
-            recipe.training,
-            seed=recipe.seed,
-            validation_attack=attack,
-            folder=place,
-        )
-    origin = provenance(
-        recipe.command,
-        recipe.as_dict(),
-        seed=recipe.seed,
-        data={data.name: data.digest},
-        seconds=sum(epoch.seconds for epoch in done.history) or seconds(),
-        device=device,
-    )
-    card = {
-        "recipe": recipe.as_dict(),
-        "classes": list(data.classes),
-        "data": data.digest,
-        "validation": done.best._asdict(),
-        "provenance": origin.as_dict(),
-    }
-    save(place / WEIGHTS, done.model, architecture=architecture, card=card)
-    (place / "state.safetensors").unlink(missing_ok=True)
+"""The losses that meet an attack: validation meets it too."""

@@ -1,0 +1,75 @@
+"""Following a recipe: train the model, or take up what was trained."""
+
+from pathlib import Path
+
+import torch
+
+from robustlens.data import Dataset
+from robustlens.errors import InputError
+from robustlens.nets import Checkpoint, load, save
+from robustlens.nets.checkpoints import exists
+from robustlens.provenance import clock, provenance
+from robustlens.recipes.recipe import ATTACKED, LOSSES, Recipe
+from robustlens.streams import initialised
+from robustlens.training import train
+
+VALIDATION_STEPS = 10
+WEIGHTS = "weights.safetensors"
+
+
+def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Checkpoint:
+    """Return the model of a recipe, from `folder / recipe.name` or trained into it.
+
+    A training that was interrupted continues. The card holds the recipe, the digest of the data,
+    the validation metrics of the selected epoch and the provenance.
+
+    Raises:
+        InputError: data, sizes or folder that do not work; see `data.load` and `train`.
+        TrainingDiverged: see `train`.
+    """
+    data, device = recipe.dataset(), device or torch.device("cpu")
+    place = folder / recipe.name
+    if not exists(place / WEIGHTS):
+        _train(recipe, data, place, device)
+    found = load(place / WEIGHTS)
+    if found.card.get("data") != data.digest:
+        raise InputError(
+            f"{place / WEIGHTS} was trained on other data of the name {recipe.data}",
+            "the same images as then",
+            "choose another output folder",
+        )
+    found.model.to(device)
+    return found
+
+
+def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> None:
+    architecture = recipe.architecture(data)
+    model = initialised(recipe.seed, architecture.build).to(device)
+    attack = recipe.attack(VALIDATION_STEPS) if recipe.loss in ATTACKED else None
+    with clock() as seconds:
+        done = train(
+            model,
+            data,
+            LOSSES[recipe.loss](recipe),
+            recipe.training,
+            seed=recipe.seed,
+            validation_attack=attack,
+            folder=place,
+        )
+    origin = provenance(
+        recipe.command,
+        recipe.as_dict(),
+        seed=recipe.seed,
+        data={data.name: data.digest},
+        seconds=sum(epoch.seconds for epoch in done.history) or seconds(),
+        device=device,
+    )
+    card = {
+        "recipe": recipe.as_dict(),
+        "classes": list(data.classes),
+        "data": data.digest,
+        "validation": done.best._asdict(),
+        "provenance": origin.as_dict(),
+    }
+    save(place / WEIGHTS, done.model, architecture=architecture, card=card)
+    (place / "state.safetensors").unlink(missing_ok=True)
