@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from robustlens.data import Augmentation
 from robustlens.errors import InputError, UnknownName
 from robustlens.losses import describe
+from robustlens.nets import SmallCNN
 from robustlens.provenance import flags
 from robustlens.recipes import LOSSES, Recipe, fit
+from robustlens.streams import initialised, stream
 from robustlens.studies.presets import TINY
 from robustlens.training import TrainConfig
 
@@ -89,9 +92,22 @@ def test_unknown_names_list_the_known() -> None:
         Recipe(norm="l3")
 
 
+def test_fgsm_training_steps_once_by_eps_from_the_image() -> None:
+    """By hand: l-inf moves each pixel by eps along the sign of the gradient, cut to [0, 1]."""
+    net = initialised(0, lambda: SmallCNN(width=2)).eval()
+    x = torch.rand(4, 1, 8, 8, generator=stream(0, "x")).requires_grad_()
+    y = torch.tensor([0, 1, 2, 3])
+    (slope,) = torch.autograd.grad(cross_entropy(net(x), y), x)
+    expected = cross_entropy(net((x + 0.1 * slope.sign()).clamp(0, 1)), y)
+    loss = LOSSES["fgsm"](Recipe(loss="fgsm", norm="linf", eps="0.1"))
+    found = loss(net, x.detach(), y, stream(0))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_losses_describe_themselves() -> None:
     words = {name: describe(make(Recipe())) for name, make in LOSSES.items()}
     assert words["standard"] == "standard"
     assert words["noise"] == "gaussian noise (sigma 0.25)"
+    assert words["fgsm"] == "adversarial (fgsm l2 eps 1.5)"
     assert words["adversarial"] == "adversarial (pgd l2 eps 1.5, steps 5, restarts 1)"
     assert words["trades"].startswith("trades (beta 6, pgd_kl l2 eps 1.5, steps 5")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robustlens import losses
-from robustlens.attacks import Bound, bind, pgd, pgd_kl
+from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
@@ -96,6 +96,11 @@ def _adversarial(recipe: Recipe) -> Loss:
     return losses.adversarial(recipe.attack(recipe.steps))
 
 
+def _fgsm(recipe: Recipe) -> Loss:
+    """Return training on one step of length eps from x: cheap, and easily fooled."""
+    return losses.adversarial(bind(fgsm, ball(recipe.norm, recipe.eps)))
+
+
 def _trades(recipe: Recipe) -> Loss:
     attack = bind(pgd_kl, ball(recipe.norm, recipe.eps), steps=recipe.steps)
     return losses.trades(attack, recipe.beta)
@@ -108,9 +113,10 @@ def _noise(recipe: Recipe) -> Loss:
 LOSSES: dict[str, Callable[[Recipe], Loss]] = {
     "standard": _standard,
     "adversarial": _adversarial,
+    "fgsm": _fgsm,
     "trades": _trades,
     "noise": _noise,
 }
 """The losses by the names a command line uses."""
-ATTACKED = {"adversarial", "trades"}
-"""The losses that meet an attack: validation meets it too."""
+ATTACKED = {"adversarial", "fgsm", "trades"}
+"""The losses that meet an attack: validation meets PGD in the same ball."""
