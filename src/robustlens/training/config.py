@@ -35,6 +35,7 @@ class TrainConfig:
     precision: str = "auto"  # auto (bfloat16 where native), float32 or bfloat16
     augment: Augmentation = field(default_factory=Augmentation)
     optimiser: str = "sgd"  # sgd, or adam (which wants a learning rate near 0.002)
+    compile: bool = False  # on CUDA, train through torch.compile; elsewhere nothing changes
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -56,14 +57,12 @@ class TrainConfig:
                 raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file; the optimiser only where it is not sgd.
+        """Return the fields, for a JSON file; optimiser and compile only where they are not usual.
 
         So trainings keep the names and states that they had before there was a choice.
         """
-        fields = asdict(self)
-        if self.optimiser == "sgd":
-            del fields["optimiser"]
-        return fields
+        usual = {"optimiser": "sgd", "compile": False}
+        return {key: v for key, v in asdict(self).items() if key not in usual or v != usual[key]}
 
 
 def _sgd(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:

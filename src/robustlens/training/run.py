@@ -4,8 +4,9 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -119,6 +120,17 @@ class Run:
         """Batches in an epoch."""
         return math.ceil(len(self.training) / self.config.batch_size)
 
+    @cached_property
+    def caller(self) -> nn.Module:
+        """The model as the loss calls it: compiled on CUDA where the config says so.
+
+        It shares weights and modes with `model`. Shapes are static: whole and last batches, with
+        and without a gradient by the image or the weights, are fewer graphs than torch keeps.
+        """
+        if not (self.config.compile and self.training.images.is_cuda):
+            return self.model
+        return cast(nn.Module, torch.compile(self.model, dynamic=False))
+
     def epoch(self, advance: Advance) -> None:
         """Train for one epoch, validate, log, save."""
         began, number = time.perf_counter(), len(self.history)
@@ -131,7 +143,7 @@ class Run:
         for step, (x, y) in enumerate(shuffled):
             lr = self.set_lr((number * self.steps + step + 1) / (self.config.epochs * self.steps))
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                value = self.loss(self.model, x, y, generator)
+                value = self.loss(self.caller, x, y, generator)
             self.optimiser.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
