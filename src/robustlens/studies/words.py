@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from robustlens.bounds import mean_interval
 from robustlens.data import Dataset
+from robustlens.evaluation import Rate
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.studies.pictures import Series
@@ -65,10 +67,19 @@ def sampled(found: Sampled, lowest: float = -math.inf, highest: float = math.inf
     return Number(found.value, low, high, found.n)
 
 
-def dots(name: str, x: Sequence[float], found: Sequence[Number], tone: str = "plain") -> Series:
-    """Return numbers as points with their intervals, to stand beside a curve."""
+def band(
+    name: str, x: Sequence[float], found: Sequence[Number | Rate], tone: str = "plain"
+) -> Series:
+    """Return numbers or rates as a curve with their intervals around it."""
     values, low, high = zip(*((n.value, n.low, n.high) for n in found), strict=True)
-    return Series(name, x, values, low, high, tone, line=False)
+    return Series(name, x, values, low, high, tone)
+
+
+def dots(
+    name: str, x: Sequence[float], found: Sequence[Number | Rate], tone: str = "plain"
+) -> Series:
+    """Return numbers or rates as points with their intervals, to stand beside a curve."""
+    return replace(band(name, x, found, tone), line=False)
 
 
 def images_at(data: Dataset, at: Tensor) -> tuple[Images, Labels]:

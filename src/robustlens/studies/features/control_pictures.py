@@ -14,9 +14,9 @@ from robustlens.rules import Steepest
 from robustlens.studies.features.control_measures import Measured
 from robustlens.studies.features.control_sets import Config, Sets
 from robustlens.studies.features.made import right, unit
-from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery, Series
+from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery
 from robustlens.studies.result import Number
-from robustlens.studies.words import first_of_each, says
+from robustlens.studies.words import band, first_of_each, says
 
 WIDER = 3
 """The last column goes so many radii far, for a change that a person can read."""
@@ -69,7 +69,6 @@ def which_label(m: Measured, level: float) -> Bars:
 def over_radii(m: Measured, eps: float, norm: str) -> Curves:
     """Return accuracy after training on pushed images over the radius; at 0 the labels alone."""
     points = sorted([(0.0, m.labels), (eps, m.rand), *m.sweep], key=lambda point: point[0])
-    numbers = [number for _, number in points]
     return Curves(
         "radii",
         "Accuracy on untouched test images after training on images pushed towards random "
@@ -77,12 +76,10 @@ def over_radii(m: Measured, eps: float, norm: str) -> Curves:
         f"{norm} radius of the push",
         "accuracy on real test images",
         (
-            Series(
+            band(
                 "standard net, random targets",
                 [at for at, _ in points],
-                [number.value for number in numbers],
-                [number.low for number in numbers],
-                [number.high for number in numbers],
+                [number for _, number in points],
                 "good",
             ),
         ),

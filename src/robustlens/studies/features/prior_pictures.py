@@ -6,6 +6,7 @@ from robustlens.studies.features.features_pictures import sheet
 from robustlens.studies.features.prior_units import Seen
 from robustlens.studies.pictures import Bar, Bars, Curves, Plane, Series
 from robustlens.studies.result import Number
+from robustlens.studies.words import band
 from robustlens.theory.usefulness import Kind
 
 TONES = {"standard net": "bad", "robust net": "good", "noise-trained net": "plain"}
@@ -76,13 +77,6 @@ def noise_curves(seen: Mapping[str, Seen]) -> Curves:
 
 def _series(points: Mapping[str, Sequence[tuple[float, Number]]]) -> tuple[Series, ...]:
     return tuple(
-        Series(
-            name,
-            [x for x, _ in curve],
-            [n.value for _, n in curve],
-            [n.low for _, n in curve],
-            [n.high for _, n in curve],
-            TONES[name],
-        )
+        band(name, [x for x, _ in curve], [n for _, n in curve], TONES[name])
         for name, curve in points.items()
     )

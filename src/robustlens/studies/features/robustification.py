@@ -21,11 +21,11 @@ from robustlens.studies.features.distilled import (
     untouched,
 )
 from robustlens.studies.features.made import taught, unit
-from robustlens.studies.pictures import Cell, Curves, Gallery, Picture, Series
+from robustlens.studies.pictures import Cell, Curves, Gallery, Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above, first_of_each
+from robustlens.studies.words import above, band, first_of_each
 from robustlens.training import TrainConfig
 
 MARGIN = 0.1
@@ -176,17 +176,7 @@ def _curves(curves: dict[str, tuple[Curve, str]], attacked: Attacked) -> Curves:
         "radius of the numbers.",
         f"eps ({attacked.norm})",
         f"PGD-{attacked.steps} accuracy",
-        tuple(
-            Series(
-                name,
-                curve.radii,
-                [r.value for r in curve.rates],
-                [r.low for r in curve.rates],
-                [r.high for r in curve.rates],
-                tone,
-            )
-            for name, (curve, tone) in curves.items()
-        ),
+        tuple(band(name, curve.radii, curve.rates, tone) for name, (curve, tone) in curves.items()),
         ((parse_eps(attacked.eps), "radius of the numbers"),),
     )
 

@@ -22,7 +22,7 @@ from robustlens.studies.pictures import Cell, Curves, Gallery, Series
 from robustlens.studies.presets import FULL, QUICK, TINY
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import first_of_each, images_at, says
+from robustlens.studies.words import band, first_of_each, images_at, says
 from robustlens.types import Model
 
 NOISE_DAMAGE = 1 / 4
@@ -124,8 +124,6 @@ def _magnification(size: float, steps: Sequence[int] = (1, 2, 5, 10, 20, 50, 100
 
 
 def _curves(curve: Curve, noise: float, norm: str, eps: float) -> Curves:
-    values = [rate.value for rate in curve.rates]
-    lows, highs = [r.low for r in curve.rates], [r.high for r in curve.rates]
     clean = curve.rates[0].value
     return Curves(
         "accuracy-over-eps",
@@ -135,7 +133,7 @@ def _curves(curve: Curve, noise: float, norm: str, eps: float) -> Curves:
         f"eps ({norm})",
         "accuracy",
         (
-            Series("chosen change (PGD)", curve.radii, values, lows, highs, "bad"),
+            band("chosen change (PGD)", curve.radii, curve.rates, "bad"),
             Series("random change", (0.0, eps), (clean, noise), tone="good"),
         ),
     )

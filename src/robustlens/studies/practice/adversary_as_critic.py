@@ -19,11 +19,11 @@ from robustlens.nets.checkpoints import exists
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import WEIGHTS, Recipe, fit
 from robustlens.streams import initialised, stream
-from robustlens.studies.pictures import Cell, Curves, Gallery, Series
+from robustlens.studies.pictures import Cell, Curves, Gallery
 from robustlens.studies.presets import FULL_ROBUST, QUICK_ROBUST, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above, first_of_each, images_at, says
+from robustlens.studies.words import above, band, first_of_each, images_at, says
 from robustlens.threats.transforms import Colour, Spatial
 from robustlens.training import train
 from robustlens.vision import loss_gradient, picture
@@ -272,8 +272,7 @@ def _curves(
         for tone, (net, model) in zip(("bad", "good", "plain"), nets.items(), strict=True):
             between = [_under(model, data, weaker(s), config.seed) for s in SHARES[1:-1]]
             rates = [clean[net], *between, found[net, critic]]
-            low, high = [r.low for r in rates], [r.high for r in rates]
-            series.append(Series(net, SHARES, [r.value for r in rates], low, high, tone))
+            series.append(band(net, SHARES, rates, tone))
         return Curves(
             f"accuracy-under-{critic}",
             f"Accuracy under the {critic} critic as it is allowed more, with 95 % intervals; each "

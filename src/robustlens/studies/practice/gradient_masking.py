@@ -1,6 +1,5 @@
 """A net with a hidden gradient looks robust to PGD; checks see it, another attack breaks it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, margin, misclassify
 from robustlens.recipes import Recipe, fit
 from robustlens.sanity import Check, check_model, loss_surface
-from robustlens.studies.pictures import Curves, Panel, Series, Surfaces
+from robustlens.studies.pictures import Curves, Panel, Surfaces
 from robustlens.studies.presets import (
     FULL,
     FULL_ROBUST,
@@ -26,7 +25,7 @@ from robustlens.studies.presets import (
 )
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above, images_at
+from robustlens.studies.words import above, band, images_at
 from robustlens.types import Images, Labels, Logits, Model
 
 GAIN = 0.3
@@ -213,13 +212,8 @@ def _picture(masked: Seen, honest: Seen, config: Config) -> Curves:
         "own.",
         f"PGD steps ({config.norm} {config.eps})",
         "accuracy",
-        tuple(_series(name, _counts(config), rates, tone) for name, rates, tone in lines),
+        tuple(band(name, _counts(config), rates, tone) for name, rates, tone in lines),
     )
-
-
-def _series(name: str, steps: Sequence[int], rates: Sequence[Rate], tone: str) -> Series:
-    lows, highs = [r.low for r in rates], [r.high for r in rates]
-    return Series(name, [float(s) for s in steps], [r.value for r in rates], lows, highs, tone)
 
 
 STUDY = Study(

@@ -6,7 +6,7 @@ from robustlens.balls import ball, parse_eps
 from robustlens.data import Dataset
 from robustlens.evaluation import Curve, Rate, on_device_of, pgd_accuracy, pgd_curve
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.pictures import Curves, Series
+from robustlens.studies.pictures import Curves
 from robustlens.studies.presets import (
     FULL,
     FULL_ROBUST,
@@ -17,7 +17,7 @@ from robustlens.studies.presets import (
 )
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above
+from robustlens.studies.words import above, band
 
 POINTS = 8
 """Radii above 0, evenly up to twice the radius of training; even, so that it is one of them."""
@@ -99,14 +99,7 @@ def _picture(standard: Curve, robust: Curve, norm: str, eps: float) -> Curves:
         f"eps ({norm})",
         f"accuracy ({standard.name.split(' ')[0]})",
         tuple(
-            Series(
-                name,
-                curve.radii,
-                [r.value for r in curve.rates],
-                [r.low for r in curve.rates],
-                [r.high for r in curve.rates],
-                tone,
-            )
+            band(name, curve.radii, curve.rates, tone)
             for name, curve, tone in (
                 ("standard training", standard, "bad"),
                 ("robust training", robust, "good"),

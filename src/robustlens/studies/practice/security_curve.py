@@ -20,11 +20,11 @@ from robustlens.evaluation import (
 )
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import stream
-from robustlens.studies.pictures import Cell, Curves, Gallery, Series
+from robustlens.studies.pictures import Cell, Curves, Gallery
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above, images_at, says
+from robustlens.studies.words import above, band, images_at, says
 
 FLATTERY = 0.05
 """The rule: PGD may leave at most this much more than the ensemble."""
@@ -116,14 +116,18 @@ def _median(curve: Curve) -> float:
 
 
 def _curves(standard: Measured, robust: Measured, config: Config, eps: float) -> Curves:
-    lines = [_series("standard training", standard, "bad")]
-    lines += [_series("robust training", robust, "good")]
+    lines = [
+        band(name, measured.curve.radii, measured.curve.rates, tone)
+        for name, measured, tone in (
+            ("standard training", standard, "bad"),
+            ("robust training", robust, "good"),
+        )
+    ]
     for name, measured, tone in (
         ("standard, AutoAttack", standard, "bad"),
         ("robust, AutoAttack", robust, "good"),
     ):
-        rate = measured.worst.rate
-        lines.append(Series(name, [eps], [rate.value], [rate.low], [rate.high], tone))
+        lines.append(band(name, [eps], [measured.worst.rate], tone))
     return Curves(
         "security-curve",
         "The security curve: accuracy at the smallest change that a minimum-norm attack (FMN) "
@@ -133,18 +137,6 @@ def _curves(standard: Measured, robust: Measured, config: Config, eps: float) ->
         "accuracy",
         tuple(lines),
         ((eps, "radius of training"),),
-    )
-
-
-def _series(name: str, measured: Measured, tone: str) -> Series:
-    rates = measured.curve.rates
-    return Series(
-        name,
-        measured.curve.radii,
-        [rate.value for rate in rates],
-        [rate.low for rate in rates],
-        [rate.high for rate in rates],
-        tone,
     )
 
 

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from robustlens.studies.pictures import Curves, Series
 from robustlens.studies.result import Number
+from robustlens.studies.words import dots
 from robustlens.theory.concentration import Gaussian, Sphere
 from robustlens.theory.error_sets import other_sets
 
@@ -43,9 +44,9 @@ def distance_picture(
         "median distance / length",
         (
             Series("spread over d dimensions", between, exact, tone="bad", dots=False),
-            _points("sampled", dimensions, medians, "bad"),
+            dots("sampled", dimensions, medians, "bad"),
             Series(name, ends, kept, tone="good", dots=False),
-            _points("sampled, enlarged", dimensions, control.medians, "good"),
+            dots("sampled, enlarged", dimensions, control.medians, "good"),
             Series("two spheres, no error", ends, [control.gap / 2] * 2, dots=False),
         ),
         log="xy",
@@ -71,8 +72,3 @@ def ceiling_picture(pixels: int, share: float) -> Curves:
         "accuracy after the worst change",
         (Series("a half-space: the ceiling", relative, half, tone="good", dots=False), *others),
     )
-
-
-def _points(name: str, x: Sequence[float], numbers: Sequence[Number], tone: str) -> Series:
-    values, lows, highs = ([getattr(n, p) for n in numbers] for p in ("value", "low", "high"))
-    return Series(name, x, values, lows, highs, tone, line=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from robustlens.evaluation import Rate
 from robustlens.studies.pictures import Curves, Series
+from robustlens.studies.words import band, dots
 from robustlens.theory.low_magnitude import BLACK_TO_WHITE, CodedParity
 from robustlens.theory.parity_search import examples_enough, rules_to_try
 
@@ -46,9 +47,9 @@ def security_picture(
                 tone="bad",
                 dots=False,
             ),
-            _rates("parity found by search", BETWEEN, found, "good", line=False),
+            dots("parity found by search", BETWEEN, found, "good"),
             *(
-                _rates(name, RADII, rates, tone, line=False)
+                dots(name, RADII, rates, tone)
                 for (name, rates), tone in zip(nets.items(), TONES, strict=True)
             ),
         ),
@@ -70,8 +71,8 @@ def search_picture(found: Sequence[tuple[CodedParity, Rate, Rate]]) -> Curves:
         "accuracy",
         (
             Series("secret parity", tries, known, tone="good", dots=False),
-            _rates("no faint pixel, no adversary", tries, [rate for *_, rate in found], "plain"),
-            _rates("robust training, attacked", tries, [rate for _, rate, _ in found], "bad"),
+            band("no faint pixel, no adversary", tries, [rate for *_, rate in found], "plain"),
+            band("robust training, attacked", tries, [rate for _, rate, _ in found], "bad"),
         ),
         tuple((t, _pixels(len(w.secret))) for t, w in zip(tries, worlds, strict=True)),
         log="x",
@@ -100,10 +101,3 @@ def cost_picture(size: int, noise: float) -> Curves:
 
 def _pixels(size: int) -> str:
     return "1 pixel" if size == 1 else str(size)
-
-
-def _rates(
-    name: str, x: Sequence[float], rates: Sequence[Rate], tone: str, *, line: bool = True
-) -> Series:
-    values, lows, highs = ([r[i] for r in rates] for i in range(3))
-    return Series(name, x, values, lows, highs, tone, line=line)
