@@ -27,6 +27,7 @@ from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation.ledger import Ledger
+from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
 from robustlens.modes import frozen
 from robustlens.nets import logits
@@ -199,8 +200,8 @@ def progress(
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Walk over batches with a bar: place of the first image, images, labels.
 
-    `records` are those of the images that are done already; as they grow, the bar tells the
-    clean and robust accuracy so far.
+    `records` are those of the images that are done already; as they grow, a table
+    under the bar tells the clean and robust accuracy so far.
     """
     done = records if records is not None else []
     skip = len(done)
@@ -212,12 +213,12 @@ def progress(
             advance(len(x), _so_far(done))
 
 
-def _so_far(records: list[Record]) -> str:
+def _so_far(records: list[Record]) -> dict[str, str]:
     if not records:
-        return ""
+        return {}
     n = len(records)
-    clean, held = (sum(flags) / n for flags in zip(*_flags(records), strict=True))
-    return f"clean {clean:.1%}, robust {held:.1%}"
+    clean, held = (Rate.share(sum(flags), n) for flags in zip(*_flags(records), strict=True))
+    return {"images": str(n), "clean so far": str(clean), "robust so far": str(held)}
 
 
 def _flags(records: list[Record]) -> Iterator[tuple[bool, bool]]:
