@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from robustlens.data import load
+from robustlens.data.augment import unit
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
 from robustlens.studies.features import made
@@ -53,7 +54,7 @@ def test_silent_sets_share_their_labels_and_only_one_changes_images(bench: Bench
     )
     assert torch.equal(plain.images, source.images)
     assert torch.equal(plain.labels, shaken.labels)
-    far = (made.unit(shaken.images) - made.unit(source.images)).flatten(1).norm(dim=1)
+    far = (unit(shaken.images) - unit(source.images)).flatten(1).norm(dim=1)
     assert 0.5 < float(far.median()) <= 1.5 + 0.5 / 255 * 28
 
 
@@ -77,7 +78,7 @@ def test_right_says_which(trained) -> None:
     test = load("fashion", "test").take(100)
     hits = made.right(trained.model, test)
     with torch.no_grad():
-        said = trained.model(made.unit(test.images)).argmax(dim=1)
+        said = trained.model(unit(test.images)).argmax(dim=1)
     assert torch.equal(hits, said == test.labels)
     assert made.chance(test) == 0.1
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, batches, open_saved, save
+from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
 from robustlens.files import digest_json, read_json, write_json
@@ -104,7 +105,7 @@ def stored(images: Images) -> Tensor:
 def _measured(model: nn.Module, x: Images, made: Made) -> dict[str, Tensor]:
     """Return the new batch as it will be stored, and what is true of it after the rounding."""
     images = stored(made.images)
-    after = images.to(x.dtype) / 255
+    after = unit(images)
     delta = (after - x).flatten(1)
     with torch.no_grad():
         hit = logits(model, after).argmax(dim=1) == made.labels

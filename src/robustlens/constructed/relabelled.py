@@ -21,6 +21,7 @@ from robustlens.balls import ball as make_ball
 from robustlens.constructed.builder import Made, build
 from robustlens.constructed.sources import fitting, shaken, towards
 from robustlens.data import Augmentation, Dataset
+from robustlens.data.augment import unit
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import Checkpoint
 from robustlens.objectives import match, toward, weighted
@@ -192,5 +193,5 @@ def _kept(models: Sequence[Model], x: Images, y: Labels, still: bool) -> list[Ob
 def _quick(model: nn.Module, source: Dataset) -> Model:
     """Return the fast twin of a model where it can be trusted, else the model."""
     part = source.take(min(128, len(source)))
-    found = twin_of(model, part.images.float() / 255)
+    found = twin_of(model, unit(part.images))
     return model if found is None else found

@@ -20,6 +20,7 @@ from robustlens.balls import Box
 from robustlens.constructed.builder import Made, build
 from robustlens.constructed.sources import fitting
 from robustlens.data import Dataset
+from robustlens.data.augment import unit
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import Checkpoint, features
 from robustlens.objectives import match
@@ -107,6 +108,6 @@ def _starts(source: Dataset, start: str, seed: int) -> Callable[[Images, int], I
 
     def elsewhere(x: Images, at: int) -> Images:
         rows = other[at : at + len(x)].to(source.images.device)
-        return source.images.index_select(0, rows).to(x.dtype) / 255
+        return unit(source.images.index_select(0, rows))
 
     return elsewhere

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Augmentation, Dataset
+from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.nets import Checkpoint, logits
@@ -34,7 +35,7 @@ def fitting(net: nn.Module | Checkpoint, data: Dataset) -> nn.Module:
     model, card = net if isinstance(net, Checkpoint) else (net, {})
     _check_card(card, data)
     part = data.take(min(LOOKED_AT, len(data)))
-    x, y = part.images.float() / 255, part.labels
+    x, y = unit(part.images), part.labels
     with frozen(model), torch.no_grad():
         z = logits(model, x)
     k = len(data.classes)

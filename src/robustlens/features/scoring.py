@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from robustlens.ascend import ascend
 from robustlens.balls import Ball, radius
 from robustlens.data import Dataset
+from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
 from robustlens.features.probes import Probes
@@ -164,7 +165,7 @@ def _attacked(
 
 
 def _unit(data: Dataset, rows: Tensor) -> Images:
-    return data.images.index_select(0, rows.to(data.images.device)).float() / 255
+    return unit(data.images.index_select(0, rows.to(data.images.device)))
 
 
 def _split(column: Tensor, feature: Tensor) -> tuple[Tensor, ...]:

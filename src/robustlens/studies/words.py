@@ -10,6 +10,7 @@ from torch import Tensor
 
 from robustlens.bounds import mean_interval
 from robustlens.data import Dataset
+from robustlens.data.augment import unit
 from robustlens.evaluation import Rate
 from robustlens.modes import frozen
 from robustlens.nets import logits
@@ -85,7 +86,7 @@ def dots(
 def images_at(data: Dataset, at: Tensor) -> tuple[Images, Labels]:
     """Return some images as floats in [0, 1], with their labels."""
     part = data.subset(at)
-    return part.images.float() / 255, part.labels
+    return unit(part.images), part.labels
 
 
 def above(a: Number, b: Number) -> bool:

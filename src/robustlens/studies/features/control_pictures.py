@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from robustlens.ascend import ascend
 from robustlens.balls import ball, parse_eps
 from robustlens.data import load
+from robustlens.data.augment import unit
 from robustlens.modes import frozen
 from robustlens.objectives import toward
 from robustlens.rules import Steepest
 from robustlens.studies.features.control_measures import Measured
 from robustlens.studies.features.control_sets import Config, Sets
-from robustlens.studies.features.made import right, unit
+from robustlens.studies.features.made import right
 from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery
 from robustlens.studies.result import Number
 from robustlens.studies.words import band, first_of_each, says

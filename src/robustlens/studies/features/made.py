@@ -123,8 +123,3 @@ def over_classes(hits: Tensor, labels: Tensor, classes: int, together: int = 1) 
 def chance(test: Dataset) -> float:
     """Return the accuracy of a guess that looks at nothing."""
     return 1 / len(test.classes)
-
-
-def unit(images: Tensor) -> Tensor:
-    """Return float images in [0, 1] of stored ones."""
-    return images.to(torch.float32) / 255

@@ -8,6 +8,7 @@ from torch import nn
 
 from robustlens.balls import parse_eps
 from robustlens.data import Augmentation, Dataset, load
+from robustlens.data.augment import unit
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
@@ -20,7 +21,7 @@ from robustlens.studies.features.distilled import (
     part,
     untouched,
 )
-from robustlens.studies.features.made import taught, unit
+from robustlens.studies.features.made import taught
 from robustlens.studies.pictures import Cell, Curves, Gallery, Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study

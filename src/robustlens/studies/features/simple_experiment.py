@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from robustlens.data import Augmentation, Dataset, load
+from robustlens.data.augment import unit
 from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
@@ -17,7 +18,6 @@ from robustlens.studies.features.made import (
     pushed,
     right,
     taught,
-    unit,
 )
 from robustlens.studies.pictures import Bar, Bars, Cell, Gallery
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
