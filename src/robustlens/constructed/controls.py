@@ -42,13 +42,14 @@ def random_labels(
     Raises as `relabelled`.
     """
     wanted = targets_of(source, targets, seed)
+    model = fitting(net, source)
 
     def rename(x: Images, y: Labels, start: int) -> Made:
         return Made(x, wanted[start : start + len(x)].to(x.device))
 
     recipe = {"kind": "labels", "targets": targets}
     name = f"{source.name} labels {targets}"
-    return _built(source, net, folder, rename, name, recipe, seed, batch_size)
+    return _built(source, model, folder, rename, name, recipe, seed, batch_size)
 
 
 def random_changes(
@@ -68,6 +69,7 @@ def random_changes(
     Changes as large as those of `relabelled`, and without meaning. Raises as `relabelled`.
     """
     within, wanted = make_ball(norm, eps), targets_of(source, targets, seed)
+    model = fitting(net, source)
 
     def shake(x: Images, y: Labels, start: int) -> Made:
         draw = Draws.of(x, stream(seed, "changes")).normal(*x.shape[1:])
@@ -76,7 +78,7 @@ def random_changes(
 
     recipe = {"kind": "random changes", "targets": targets, "ball": str(within)}
     name = f"{source.name} changed at random {targets} {within}"
-    return _built(source, net, folder, shake, name, recipe, seed, batch_size)
+    return _built(source, model, folder, shake, name, recipe, seed, batch_size)
 
 
 def mistakes(
@@ -104,7 +106,7 @@ def mistakes(
 
 def _built(
     source: Dataset,
-    net: nn.Module | Checkpoint,
+    model: nn.Module,
     folder: Path,
     make: Make,
     name: str,
@@ -118,7 +120,7 @@ def _built(
         folder,
         name=name,
         recipe=recipe,
-        models=[fitting(net, source)],
+        models=[model],
         seed=seed,
         batch_size=batch_size,
     )
