@@ -1,0 +1,103 @@
+"""`robustlens transfer`: who falls for whose adversarial examples."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from robustlens.attacks import ATTACKS, bind
+from robustlens.balls import ball
+from robustlens.cli.bring import brought, probe
+from robustlens.cli.command import Answer, Command, device
+from robustlens.data import load as load_data
+from robustlens.errors import InputError, UnknownName
+from robustlens.evaluation import on_device_of, transfer_matrix
+from robustlens.evaluation.scale import check_scale
+from robustlens.provenance import clock, command_line, provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Command):
+    """Show every model the adversarial examples of every other, and count who falls.
+
+    Rows: made on; columns: shown to. A success is an image that a model gets right as it is, and
+    wrong after the change; each share has its interval. The answer is a Markdown table.
+
+    Example: robustlens transfer --data fashion --norm l2 --eps 1.5 --weights a.safetensors
+    b.safetensors c.safetensors --names small resnet robust
+    """
+
+    data: str  # a name from "robustlens data list", or a path
+    weights: tuple[Path, ...]  # two .safetensors files or more, or names of shipped models
+    names: tuple[str, ...] = field(default=())  # what to call them; default: their files or folders
+    size: int | None = None  # crop and resize images of different sizes to this side
+    split: str = "test"  # train or test
+    limit: int = 0  # this many images, alike from every class; 0: all
+    norm: str = "l2"  # linf, l2 or l1
+    eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
+    attack: str = "pgd"  # pgd, apgd, mi_fgsm and others
+    steps: int = 20  # of the attack
+    seed: int = 0
+    batch_size: int = 250
+    device: str = "auto"  # auto, cpu or cuda
+
+    def run(self) -> Answer:
+        """Attack each model, show the result to all."""
+        if self.attack not in ATTACKS:
+            raise UnknownName("attack", self.attack, ATTACKS)
+        within = ball(self.norm, self.eps)
+        models = self._models()
+        first = next(iter(models.values()))
+        data = on_device_of(first, load_data(self.data, self.split, size=self.size))
+        data = data.take(self.limit) if self.limit else data
+        check_scale(within, data.shape)
+        for model in models.values():
+            probe(model, data)
+        attack = bind(ATTACKS[self.attack], within, steps=self.steps)
+        with clock() as seconds:
+            table = transfer_matrix(
+                models, data, attack, seed=self.seed, batch_size=self.batch_size
+            )
+        origin = provenance(
+            command_line("robustlens", *sys.argv[1:]),
+            {k: str(v) for k, v in asdict(self).items()},
+            seed=self.seed,
+            seconds=seconds(),
+            data={data.name: data.digest},
+            device=data.images.device,
+        )
+        cells = [
+            {"made on": source, "shown to": target, **rate._asdict()}
+            for source, target, rate in table.pairs()
+        ]
+        clean = {name: table.accuracy(name)._asdict() for name in models}
+        payload = {
+            "attack": table.attack,
+            "pairs": cells,
+            "clean accuracy": clean,
+            "provenance": origin.as_dict(),
+        }
+        head = f"{data.name}, {len(data)} images, {table.attack}, 95 % intervals"
+        return Answer(payload, f"{head}, {origin.seconds:.0f} s\n\n{table}")
+
+    def _models(self) -> dict[str, nn.Module]:
+        if len(self.weights) < 2:
+            raise InputError(f"{len(self.weights)} models", "two or more", "change --weights")
+        names = self.names or _names(self.weights)
+        if len(set(names)) != len(self.weights):
+            raise InputError(
+                f"the names {', '.join(names)} for {len(self.weights)} models",
+                "one name each, all different",
+                "give --names",
+            )
+        where = device(self.device)
+        return {
+            name: brought(path, None, where) for name, path in zip(names, self.weights, strict=True)
+        }
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Name a file by its stem, and weights of a training by their folder."""
+    return tuple(path.parent.name if path.stem == "weights" else path.stem for path in paths)
