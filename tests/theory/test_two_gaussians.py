@@ -107,10 +107,12 @@ def test_average_is_the_mean_and_its_error_in_any_chunks() -> None:
         taken, left = left[:n], left[n:]
         return taken
 
-    found = average(draw, 1000, chunk=300)
+    found = average(draw, 1000, width=66_666)  # chunks of 300
     assert found.value == pytest.approx(float(values.mean()), rel=1e-12)
     assert found.error == pytest.approx(float(values.std()) / math.sqrt(1000), rel=1e-6)
     assert found.agrees(1e6)
     assert not found.agrees(1e6 + 1)
     with pytest.raises(InputError, match="count"):
         average(draw, 1)
+    with pytest.raises(InputError, match="width"):
+        average(draw, 1000, width=0)

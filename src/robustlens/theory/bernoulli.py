@@ -153,7 +153,7 @@ class BernoulliModel:
             moved = self._agreements(draws, generator) - eps * votes.sign()
             return (votes * moved).sum(dim=1) > 1e-9 * self.d * n
 
-        return average(right, count, chunk=max(1, min(100_000, 10_000_000 // self.d)))
+        return average(right, count, width=2 * self.d)
 
     def sampled_threshold_accuracy(
         self, n: int, eps: float = 0.0, *, generator: torch.Generator, count: int
@@ -165,7 +165,7 @@ class BernoulliModel:
             moved = self._agreements(draws, generator) - eps * votes.sign()
             return (votes * moved.sign()).sum(dim=1) > 0
 
-        return average(right, count, chunk=max(1, min(100_000, 10_000_000 // self.d)))
+        return average(right, count, width=2 * self.d)
 
     def _agreements(self, count: int, generator: torch.Generator) -> Tensor:
         draws = torch.rand(count, self.d, generator=generator, dtype=torch.float64)

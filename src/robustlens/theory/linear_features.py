@@ -122,7 +122,7 @@ def sampled_usefulness(
         x, y = classes.sample(n, generator)
         return y * ((x - y[:, None] * change) @ weights - offset)
 
-    return average(worth, count, chunk=max(1, min(100_000, 20_000_000 // classes.dimension)))
+    return average(worth, count, width=classes.dimension)
 
 
 def scores(

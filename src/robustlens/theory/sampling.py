@@ -14,8 +14,8 @@ from torch import Tensor
 
 from robustlens.errors import InputError
 
-CHUNK = 100_000
-"""Samples drawn at once, at most."""
+CHUNK, CELLS = 100_000, 20_000_000
+"""Samples drawn at once, at most; values that a chunk of them may hold."""
 
 
 class Sampled(NamedTuple):
@@ -33,18 +33,20 @@ class Sampled(NamedTuple):
         return abs(self.value - closed) <= errors * max(self.error, 1 / self.n)
 
 
-def average(draw: Callable[[int], Tensor], count: int, chunk: int = CHUNK) -> Sampled:
+def average(draw: Callable[[int], Tensor], count: int, width: int = 1) -> Sampled:
     """Return the mean of `count` values, which `draw(n)` returns n at a time, shape (n,).
 
-    Booleans count as 0 and 1: the mean is a share.
+    Booleans count as 0 and 1: the mean is a share. `width` says how many numbers one draw takes in
+    memory, its dimension: the larger, the fewer are drawn at once.
 
     Raises:
-        InputError: count < 2 or chunk < 1.
+        InputError: count < 2 or width < 1.
     """
-    if count < 2 or chunk < 1:
+    if count < 2 or width < 1:
         raise InputError(
-            f"count {count}, chunk {chunk}", "count >= 2 and chunk >= 1", "change count or chunk"
+            f"count {count}, width {width}", "count >= 2 and width >= 1", "change count or width"
         )
+    chunk = max(1, min(CHUNK, CELLS // width))
     shift, total, squares = 0.0, 0.0, 0.0
     for start in range(0, count, chunk):
         values = draw(min(chunk, count - start)).double()

@@ -20,9 +20,6 @@ from robustlens.errors import InputError
 from robustlens.theory.sampling import Sampled, average
 from robustlens.theory.two_gaussians import dual_norm, worst_change
 
-CELLS = 20_000_000
-"""Numbers drawn at once when every coordinate is sampled, at most."""
-
 
 @dataclass(frozen=True)
 class StrongAndWeak:
@@ -153,7 +150,7 @@ class StrongAndWeak:
             x, y = self.sample(n, generator)
             return y * ((x - y[:, None] * change) @ w) > 0
 
-        return average(right, count, chunk=max(1, min(100_000, CELLS // (self.d + 1))))
+        return average(right, count, width=self.d + 1)
 
     def sampled_by_margin(
         self,

@@ -139,7 +139,7 @@ class TwoGaussians:
             moved = x - y[:, None] * change
             return y * (moved @ w) > 0
 
-        return average(right, count, chunk=max(1, min(100_000, 20_000_000 // self.dimension)))
+        return average(right, count, width=self.dimension)
 
     def _check(self, w: Tensor, eps: float) -> None:
         if w.shape != self.mean.shape:
