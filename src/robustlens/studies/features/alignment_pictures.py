@@ -26,29 +26,32 @@ from robustlens.vision import loss_gradient, picture
 SHORT = {
     GRADIENT: "gradient",
     TIMES: "gradient x input",
-    SMOOTH: "Smooth-Grad",
-    INTEGRATED: "Integrated Gradients",
+    SMOOTH: "Smooth- Grad",
+    INTEGRATED: "inte- grated",
     BLURRED: "through a blur",
 }
-"""Names that fit over a small image."""
+"""Names of at most eight letters in a row: they stand over small images."""
+MOST = 3
+"""Nets in the gallery, those of the largest radii: with more, images are too small to see much."""
 
 
 def gallery(
     standard: nn.Module, nets: Mapping[str, nn.Module], data: Dataset, at: Tensor, how: Look
 ) -> Gallery:
-    """Return all pictures of the standard net, then the plain gradients of the other nets."""
+    """Return all pictures of the standard net, then the plain gradients of `MOST` other nets."""
     data = on_device_of(standard, data)
     x, y = images_at(data, at)
     columns = [_cells(x, [data.classes[k] for k in y.tolist()])]
     columns += [_cells(picture(p)) for p in pictures_of(standard, x, y, how).values()]
-    columns += [_cells(picture(loss_gradient(net, x, y))) for net in nets.values()]
+    few = list(nets)[-MOST:]
+    columns += [_cells(picture(loss_gradient(nets[name], x, y))) for name in few]
     return Gallery(
         "explanations",
         "The first test image of each class; pictures of what the standard net's loss hangs on, "
         "plain and as four methods redraw it; and the plain loss gradients of nets trained against "
         "larger and larger changes. All are clipped at 3 standard deviations. Pictures multiplied "
         "by the image show the object because the image does; look where it appears by itself.",
-        ("image", *(f"standard: {SHORT[name]}" for name in (GRADIENT, *EXPLANATIONS)), *nets),
+        ("image", *(f"standard {SHORT[name]}" for name in (GRADIENT, *EXPLANATIONS)), *few),
         tuple(zip(*columns, strict=True)),
     )
 
@@ -62,9 +65,9 @@ def sanity(
     pair = [pictures_of(net, x, y, how) for net in (standard, untrained)]
     columns, names = [_cells(x, [data.classes[k] for k in y.tolist()])], ["image"]
     for name in (GRADIENT, SMOOTH, TIMES, INTEGRATED):
-        for who, made in zip(("standard", "untrained"), pair, strict=True):
+        for who, made in zip(("standard", "random"), pair, strict=True):
             columns.append(_cells(picture(made[name])))
-            names.append(f"{who}: {SHORT[name]}")
+            names.append(f"{who} {SHORT[name]}")
     return Gallery(
         "sanity",
         "The same explanations of the standard net and of a net with random weights. What appears "
@@ -80,12 +83,13 @@ def bars(curve: Mapping[str, Net], others: Mapping[str, Net], found: Mapping[str
     rows = [_bar(f"gradient, {name}", net.angle, "good") for name, net in curve.items()]
     rows += [_bar(f"gradient, {name}", net.angle, "plain") for name, net in others.items()]
     rows += [_bar(f"standard net, {name}", found[name].angle, "bad") for name in EXPLANATIONS]
-    rows += [_bar(f"untrained net, {name}", one.untrained, "plain") for name, one in found.items()]
+    name = max(found, key=lambda name: mean(found[name].untrained).value)
+    rows.append(_bar(f"untrained net, {name}", found[name].untrained, "plain"))
     return Bars(
         "alignment",
         "Mean cosine to the direction that a person expects, towards the other class. Above: plain "
         "gradients of nets that were trained differently. Then pictures made of one standard net "
-        "after training, and the same of a net that has learned nothing.",
+        "after training, and last the highest of those of a net that has learned nothing.",
         "cosine to the other class",
         tuple(rows),
     )

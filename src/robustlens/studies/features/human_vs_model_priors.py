@@ -73,7 +73,7 @@ def study(config: Config, bench: Bench) -> Findings:
     others = {name: nets[name] for name in (ALIKE, NOISY)}
     found = Found(radii, tuple(curve.values()), nets[ALIKE], seen)
     rows = first_of_each(data.labels, torch.ones(len(data), dtype=torch.bool), config.shown)
-    robust = {name.removeprefix("net "): models[name] for name in trained}
+    robust = {name.removeprefix("net trained at "): models[name] for name in trained}
     return Findings(
         judge(found),
         summary(found, how),
