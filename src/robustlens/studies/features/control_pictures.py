@@ -37,14 +37,14 @@ def who_learns(m: Measured, level: float) -> Bars:
         ("random labels, images as they are", m.labels, "bad"),
         ("random labels, changed at random", m.changes, "bad"),
     )
-    return Bars(
+    return _above_chance(
         "controls",
         "Accuracy on untouched test images after training on each set alone: the simple "
         "experiment in the first two rows, the critics' controls below, the sets from which "
         "nothing can be learned last.",
         "accuracy on real test images",
-        _bars(rows),
-        ((level, "chance"),),
+        rows,
+        level,
     )
 
 
@@ -56,14 +56,14 @@ def which_label(m: Measured, level: float) -> Bars:
         ("pushed by a robust net: its own class", m.robust_det, "good"),
         ("pushed by a robust net: the next class", m.next_robust_det, "bad"),
     )
-    return Bars(
+    return _above_chance(
         "which-label",
         "Every image was labelled with the class after its own. What the trained net says of real "
         "test images: their own class if it reads what was pushed in, the next one if it reads "
         "what was left of the image.",
         "share of real test images",
-        _bars(rows),
-        ((level, "chance"),),
+        rows,
+        level,
     )
 
 
@@ -137,5 +137,9 @@ def _far(config: Config, robust: nn.Module, x: Tensor, target: Tensor) -> Tensor
     return found.best.cpu()
 
 
-def _bars(rows: tuple[tuple[str, Number, str], ...]) -> tuple[Bar, ...]:
-    return tuple(Bar(name, n.value, n.low, n.high, tone) for name, n, tone in rows)
+def _above_chance(
+    name: str, caption: str, label: str, rows: tuple[tuple[str, Number, str], ...], level: float
+) -> Bars:
+    """Return (words, number, tone) as bars with a mark at the level of a guess."""
+    bars = tuple(Bar(words, n.value, n.low, n.high, tone) for words, n, tone in rows)
+    return Bars(name, caption, label, bars, ((level, "chance"),))

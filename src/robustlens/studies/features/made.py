@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from robustlens.bounds import mean_interval
 from robustlens.constructed import random_changes, random_labels, relabelled
-from robustlens.data import Dataset
+from robustlens.data import Augmentation, Dataset
 from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
+from robustlens.studies.presets import QUICK
 from robustlens.studies.registry import Bench
 from robustlens.studies.result import Number
+from robustlens.training import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,14 @@ def taught(learner: Recipe, folder: Path, bench: Bench) -> nn.Module:
     training = replace(learner.training, validation=0)
     recipe = replace(learner, data=str(folder), images=0, loss="standard", training=training)
     return fit(recipe, bench.folder, bench.device)[0]
+
+
+def quick_learner(epochs: int) -> Recipe:
+    """Return the quick net as it is trained on a set: on moved and mirrored images, all of them."""
+    augment = Augmentation(padding=2, flip=True)
+    return replace(
+        QUICK, training=TrainConfig(epochs=epochs, lr=0.1, validation=0, augment=augment)
+    )
 
 
 def right(model: nn.Module, test: Dataset) -> Tensor:

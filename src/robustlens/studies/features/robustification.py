@@ -1,13 +1,13 @@
 """Images rebuilt from what a robust net sees in them: trained on normally, they give robustness."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from robustlens.balls import parse_eps
-from robustlens.data import Augmentation, Dataset, load
+from robustlens.data import Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
@@ -21,13 +21,12 @@ from robustlens.studies.features.distilled import (
     part,
     untouched,
 )
-from robustlens.studies.features.made import taught
+from robustlens.studies.features.made import quick_learner, taught
 from robustlens.studies.pictures import Cell, Curves, Gallery, Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band, first_of_each
-from robustlens.training import TrainConfig
 
 MARGIN = 0.1
 """The rule: how much more the net must hold than its controls."""
@@ -188,12 +187,7 @@ PUBLISHED: dict[str, tuple[str | None, str, str]] = {
     OTHERWISE: (None, "0.82 % at l2 0.25", "87.68 %"),
     ORIGINAL: (None, "4.49 % at l2 0.25", "95.25 %"),
 }
-LEARNER = replace(
-    QUICK,
-    training=TrainConfig(
-        epochs=25, lr=0.1, validation=0, augment=Augmentation(padding=2, flip=True)
-    ),
-)
+LEARNER = quick_learner(epochs=25)
 STUDY = Study(
     id="robustification",
     title="Robustness from the images alone",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from robustlens.data import Augmentation, Dataset, load
+from robustlens.data import Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
@@ -16,6 +16,7 @@ from robustlens.studies.features.made import (
     meaningless,
     over_classes,
     pushed,
+    quick_learner,
     right,
     taught,
 )
@@ -24,7 +25,6 @@ from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, T
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import first_of_each, says
-from robustlens.training import TrainConfig
 
 MARGIN = 0.2
 """The rule: how far above chance the net must be."""
@@ -169,8 +169,7 @@ PUBLISHED = {
     "random": ("63.3 %, ten classes", SOURCE),
     "next": ("43.7 %, ten classes; 78 % for dog and cat", f"{SOURCE}; the talk, section 8"),
 }
-CROPS = TrainConfig(epochs=12, lr=0.1, validation=0, augment=Augmentation(padding=2, flip=True))
-LEARNER = replace(QUICK, training=CROPS)
+LEARNER = quick_learner(epochs=12)
 STUDY = Study(
     id="simple-experiment",
     title="Right from wrong labels",

@@ -9,19 +9,18 @@ from torch import Tensor, nn
 
 from robustlens.attacks import bind, pgd
 from robustlens.balls import ball
-from robustlens.data import Augmentation, Dataset
+from robustlens.data import Dataset
 from robustlens.evaluation import Rate, TransferMatrix, on_device_of, transfer_matrix
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised, stream
 from robustlens.studies.features.families import FAMILIES, members
-from robustlens.studies.features.made import Making, pushed, right, taught
+from robustlens.studies.features.made import Making, pushed, quick_learner, right, taught
 from robustlens.studies.features.ranks import RankCorrelation, rank_correlation, spearman
 from robustlens.studies.features.transfer_pictures import bars, scatter
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above
-from robustlens.training import TrainConfig
 
 P_VALUE = 0.05
 SOURCE, ROBUST, UNTRAINED = "source", "robust net", "untrained net"
@@ -177,12 +176,7 @@ def _with_interval(ranks: RankCorrelation, found: list[Measured], seed: int) -> 
 
 
 FIGURE = "Ilyas et al. 2019, Figure 3, CIFAR-10"
-LEARNER = replace(
-    QUICK,
-    training=TrainConfig(
-        epochs=8, lr=0.1, validation=0, augment=Augmentation(padding=2, flip=True)
-    ),
-)
+LEARNER = quick_learner(epochs=8)
 STUDY = Study(
     id="transferability-plot",
     title="Who learns from a net falls for its examples",
