@@ -163,7 +163,7 @@ def test_nets_that_are_held_still_keep_their_logits(trained, tmp_path: Path) -> 
     other = Tilted(trained.model)
     settings = {"targets": "next", "eps": "2", "steps": 10, "step_size": 0.3}
     free = relabelled(data, trained.model, tmp_path / "free", **settings)
-    settings |= {"against": [other], "penalty": 30.0, "still": True}
+    settings |= {"against": [other], "penalty": 30.0, "hold": "logits"}
     held = relabelled(data, trained.model, tmp_path / "held", **settings)
 
     def gap(made: Dataset) -> float:
@@ -171,8 +171,8 @@ def test_nets_that_are_held_still_keep_their_logits(trained, tmp_path: Path) -> 
             return float((other(unit(made)) - other(unit(data))).norm(dim=1).mean())
 
     assert gap(held) < 0.7 * gap(free)
-    assert card(tmp_path / "held")["recipe"]["still"]
-    assert "still" not in card(tmp_path / "free")["recipe"]
+    assert card(tmp_path / "held")["recipe"]["hold"] == "logits"
+    assert "hold" not in card(tmp_path / "free")["recipe"]
 
 
 class Tilted(nn.Module):

@@ -10,27 +10,21 @@ Source: Ilyas et al. 2019, section 3.2, Figure 6 and appendix C.5.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from robustlens.ascend import ascend
-from robustlens.attacks import twin_of
 from robustlens.balls import ball as make_ball
 from robustlens.constructed.builder import Made, build
-from robustlens.constructed.sources import fitting, shaken, towards
+from robustlens.constructed.pushing import AS_IT_IS, Hold, Push, quick
+from robustlens.constructed.sources import fitting
 from robustlens.data import Augmentation, Dataset
-from robustlens.data.augment import unit
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import Checkpoint
-from robustlens.objectives import match, toward, weighted
 from robustlens.rules import Steepest
 from robustlens.streams import stream
-from robustlens.types import Images, Labels, Model, Objective
-
-AS_IT_IS = Augmentation()
-"""No augmentation."""
+from robustlens.types import Images, Labels
 
 
 def random_targets(labels: Labels, classes: int, seed: int) -> Labels:
@@ -91,7 +85,7 @@ def relabelled(
     also: Sequence[nn.Module | Checkpoint] = (),
     against: Sequence[nn.Module | Checkpoint] = (),
     penalty: float = 1.0,
-    still: bool = False,
+    hold: Hold = "class",
     augment: Augmentation = AS_IT_IS,
     twin: bool = True,
     seed: int = 0,
@@ -109,10 +103,11 @@ def relabelled(
         steps, step_size: of the ascent; 100 and 0.1 in the paper (l2 0.5 on CIFAR-10).
         also: further nets that are pushed at the same time; perturbations then are of features
             that all of them use.
-        against: nets that must not be moved: `penalty` times the mean of their log-probability of
-            the true class is added, so that perturbations do not transfer (after Nakkiran 2019).
-        still: hold the logits of those nets where they are instead: `penalty` times their mean
-            distance from the logits of the image, relative to these, is subtracted.
+        against: nets that must not be moved, so that perturbations do not transfer (after
+            Nakkiran 2019).
+        penalty, hold: what of those nets must not move, and how much that counts: "class" adds
+            `penalty` times the mean of their log-probability of the true class; "logits" subtracts
+            `penalty` times their mean distance from the logits of the image, relative to these.
         augment: the nets see the image through a fresh draw of it in every step.
         twin: search on faster copies of the nets where there are some that agree with them.
         seed: of random targets and of the augmentation.
@@ -126,21 +121,18 @@ def relabelled(
             f"steps {steps}, step_size {step_size}", "steps >= 1, step_size > 0", "change them"
         )
     within, wanted = make_ball(norm, eps), targets_of(source, targets, seed)
-    model = fitting(net, source)
-    friends = [model, *(fitting(one, source) for one in also)]
-    enemies = [fitting(one, source) for one in against]
+    friends, enemies = ([fitting(one, source) for one in nets] for nets in ((net, *also), against))
     asked, avoided = (
-        [_quick(one, source) if twin else one for one in nets] for nets in (friends, enemies)
+        [quick(one, source) if twin else one for one in nets] for nets in (friends, enemies)
     )
+    push = Push(asked, avoided, penalty, hold, augment, seed)
 
-    def push(x: Images, y: Labels, start: int) -> Made:
+    def make(x: Images, y: Labels, start: int) -> Made:
         target = wanted[start : start + len(x)].to(x.device)
-        kept = _kept(avoided, x, y, still)
-        goal = _goal(asked, kept, target, penalty, augment, stream(seed, "augment", start))
-        found = ascend(goal, x, within, Steepest(step_size), steps=steps)
-        return Made(found.best, target)
+        goal = push.goal(x, y, target, start)
+        return Made(ascend(goal, x, within, Steepest(step_size), steps=steps).best, target)
 
-    recipe: dict[str, Any] = {
+    recipe = {
         "kind": "relabelled",
         "targets": targets,
         "ball": str(within),
@@ -151,11 +143,11 @@ def relabelled(
         "penalty": penalty if against else 0.0,
         "augment": str(augment),
         "twin": twin,
-    } | ({"still": True} if still else {})
+    } | ({} if hold == "class" else {"hold": hold})
     name = f"{source.name} relabelled {targets} {within}"
     return build(
         source,
-        push,
+        make,
         folder,
         name=name,
         recipe=recipe,
@@ -163,35 +155,3 @@ def relabelled(
         seed=seed,
         batch_size=batch_size,
     )
-
-
-def _goal(
-    friends: Sequence[Model],
-    kept: Sequence[Objective],
-    target: Tensor,
-    penalty: float,
-    augment: Augmentation,
-    generator: torch.Generator,
-) -> Objective:
-    if augment != AS_IT_IS:
-        friends = [shaken(model, augment, generator) for model in friends]
-    goal = towards(friends, target)
-    if not kept:
-        return goal
-    share = penalty / len(kept)
-    return weighted((1.0, goal), *((share, one) for one in kept))
-
-
-def _kept(models: Sequence[Model], x: Images, y: Labels, still: bool) -> list[Objective]:
-    """Return for each model what says that it is not moved from its class, or not at all."""
-    if not still:
-        return [toward(model, y) for model in models]
-    with torch.no_grad():
-        return [match(model, model(x)) for model in models]
-
-
-def _quick(model: nn.Module, source: Dataset) -> Model:
-    """Return the fast twin of a model where it can be trusted, else the model."""
-    part = source.take(min(128, len(source)))
-    found = twin_of(model, unit(part.images))
-    return model if found is None else found

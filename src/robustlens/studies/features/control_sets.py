@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robustlens.constructed import mistakes
+from robustlens.constructed.pushing import Hold
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
@@ -33,7 +34,7 @@ class Config:
     guards: int = 2  # nets that the changes of one set must not move
     witnesses: int = 2  # nets that nobody asked while that set was made
     penalty: float = 1.0  # weight of the guards beside the net that is to be moved
-    still: bool = False  # guards keep their logits, instead of being held to the true class
+    hold: Hold = "class"  # what of the guards must not move: their true class or all logits
     radii: tuple[float, ...] = ()  # further radii at which images are pushed, random targets
     shown: int = 4  # images in the picture
     seed: int = 0
@@ -78,10 +79,8 @@ def sets(config: Config, bench: Bench) -> Sets:
     standard, robust, brief = (fit(recipe, bench.folder, bench.device) for recipe in recipes)
 
     def push(targets: str, making: Making = making, guards: tuple[Recipe, ...] = ()) -> Path:
-        recipe, penalty, still = config.standard, config.penalty, config.still and bool(guards)
-        return pushed(
-            source, standard, recipe, making, targets, seed, bench, guards, penalty, still
-        )
+        recipe, penalty, hold = config.standard, config.penalty, config.hold if guards else "class"
+        return pushed(source, standard, recipe, making, targets, seed, bench, guards, penalty, hold)
 
     def robust_push(targets: str) -> Path:
         return pushed(source, robust, config.robust, making, targets, seed, bench)

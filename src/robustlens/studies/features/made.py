@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from robustlens.bounds import mean_interval
 from robustlens.constructed import random_changes, random_labels, relabelled
+from robustlens.constructed.pushing import Hold
 from robustlens.data import Augmentation, Dataset
 from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json
@@ -51,17 +52,17 @@ def pushed(
     bench: Bench,
     against: Sequence[Recipe] = (),
     penalty: float = 1.0,
-    still: bool = False,
+    hold: Hold = "class",
 ) -> Path:
     """Return the folder of `source` relabelled with the net of `recipe`.
 
-    The nets of the recipes `against` must not be moved, see `relabelled`.
+    The nets of the recipes `against` must not be moved, see `relabelled` (`penalty`, `hold`).
     """
     settings = {"targets": targets, "seed": seed, "n": len(source), **vars(making)}
     if against:
         settings |= {"against": [one.as_dict() for one in against], "penalty": penalty}
-    if still:
-        settings |= {"still": True}
+    if hold != "class":
+        settings |= {"hold": hold}
     folder = place(bench, f"relabelled-{targets}", settings, recipe)
     others = [fit(one, bench.folder, bench.device) for one in against]
     relabelled(
@@ -71,7 +72,7 @@ def pushed(
         targets=targets,
         against=others,
         penalty=penalty,
-        still=still,
+        hold=hold,
         seed=seed,
         **vars(making),
     )
