@@ -26,7 +26,7 @@ from robustlens.studies.words import first_of_each
 from robustlens.training import TrainConfig
 from robustlens.vision import class_means
 
-BETWEEN = replace(QUICK_ROBUST, steps=3, training=TrainConfig(epochs=8, lr=0.1))
+BETWEEN = replace(QUICK_ROBUST, steps=2, training=TrainConfig(epochs=6, lr=0.1))
 
 
 @dataclass(frozen=True, kw_only=True)
