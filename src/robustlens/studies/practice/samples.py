@@ -34,7 +34,7 @@ NOISE, GENERATED = "noise", "generated"
 
 LEARNER = Recipe(
     width=8,
-    steps=3,
+    steps=2,
     loss="adversarial",
     training=TrainConfig(epochs=3, batch_size=100, average=0.98, validation=0),
 )
@@ -47,7 +47,7 @@ class Grid:
 
     learner: Recipe = LEARNER
     sizes: tuple[int, ...] = (100, 300, 1000, 3000, 10000)  # images, alike from every class
-    draws: tuple[int, ...] = (3, 2, 1, 1, 1)  # how often a set of each size is drawn
+    draws: tuple[int, ...] = (3, 1, 1, 1, 1)  # how often a set of each size is drawn
     radii: tuple[str, ...] = ("0.5", "1.5")  # of robust training, growing
     length: int = 10000  # of an epoch: the images of a smaller set are repeated
 
@@ -182,6 +182,7 @@ TINY_GRID = Grid(
 FULL_GRID = Grid(
     learner=replace(FULL_ROBUST, training=replace(FULL_ROBUST.training, validation=0)),
     sizes=(500, 1500, 5000, 15000, 50000),
+    draws=(3, 1, 1, 1, 1),
     radii=("0.25", "0.5"),
     length=50000,
 )
