@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from robustlens.figures import save_pictures
 from robustlens.streams import stream
 from robustlens.studies.practice import data_efficiency as efficiency
 from robustlens.studies.practice import standard_accuracy_curve as curve
-from robustlens.studies.practice.data_measures import Extra, Seen
+from robustlens.studies.practice.data_measures import Extra, Measured, Seen
 from robustlens.studies.practice.data_needed import Needed, compare, gap, needed
 from robustlens.studies.practice.gaussian_images import gaussian_draws, gaussian_images
 from robustlens.studies.practice.samples import (
@@ -93,7 +94,7 @@ def test_recipes_differ_in_the_loss_and_the_images_alone(nets: Nets) -> None:
         ({"radii": ("0", "1.5")}, "grid.radii"),
     ],
 )
-def test_a_grid_refuses_what_does_not_work(settings, message: str) -> None:
+def test_a_grid_refuses_what_does_not_work(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Grid(**settings)
 
@@ -173,7 +174,9 @@ UP, DOWN = gained(0.04, 0.06), gained(-0.05)
         ([gained(0.01, 0.02, half=0.03)], [DOWN], Verdict.NOT_REPRODUCED),  # unsure
     ],
 )
-def test_the_rule_of_the_standard_accuracy_curve(few, many, verdict: Verdict) -> None:
+def test_the_rule_of_the_standard_accuracy_curve(
+    few: list[curve.Gain], many: list[curve.Gain], verdict: Verdict
+) -> None:
     assert curve.judge(few, many) is verdict
 
 
@@ -189,7 +192,7 @@ def number(value: float) -> Number:
     return Number(value, value - 0.05, value + 0.05, 100)
 
 
-def found(ratio: float, robust: float, standard: float, made: float) -> efficiency.Measured:
+def found(ratio: float, robust: float, standard: float, made: float) -> Measured:
     sizes = Grid().sizes
     seen = {
         eps: {n: Seen(hits(0.5), hits(0.5), number(value)) for n in sizes}
@@ -197,7 +200,7 @@ def found(ratio: float, robust: float, standard: float, made: float) -> efficien
     }
     need = Needed(number(400), number(200), Number(ratio, ratio - 0.2, ratio + 0.2, 100))
     extra = {"1.5": Extra(hits(0.4)[0], hits(made)[0], hits(0.6)[0])}
-    return efficiency.Measured(seen, need, extra, Rate.share(20, 50))
+    return Measured(seen, need, extra, Rate.share(20, 50))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def found(ratio: float, robust: float, standard: float, made: float) -> efficien
         (found(2.0, 0.4, 0.2, 0.6), Verdict.NOT_REPRODUCED),  # no real images are needed
     ],
 )
-def test_the_rule_of_data_efficiency(measured: efficiency.Measured, verdict: Verdict) -> None:
+def test_the_rule_of_data_efficiency(measured: Measured, verdict: Verdict) -> None:
     assert efficiency.judge(measured, Grid()) is verdict
 
 

@@ -1,32 +1,16 @@
 """Robust accuracy needs more images than standard accuracy does."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import torch
-
-from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.studies.practice import data_pictures as pictures
-from robustlens.studies.practice.data_measures import (
-    Attacked,
-    Extra,
-    Seen,
-    extra,
-    measure,
-    strongest,
-    undefended,
-)
-from robustlens.studies.practice.data_needed import Needed, compare
+from robustlens.studies.practice.data_measures import Attacked, Measured, measured, undefended
+from robustlens.studies.practice.data_needed import SHARE
 from robustlens.studies.practice.samples import FULL_GRID, STANDARD, TINY_GRID, Grid, Nets
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, mean
-
-SHARE = 0.9
-"""The rule: of the final accuracy above chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,22 +29,13 @@ class Config:
             )
 
 
-class Measured(NamedTuple):
-    """Everything that was measured."""
-
-    seen: Mapping[str, Mapping[int, Seen]]  # by radius, then by size
-    need: Needed
-    extra: Mapping[str, Extra]  # at the largest radius, and in standard training
-    strongest: Rate  # with the most images, at the largest radius
-
-
 def study(config: Config, bench: Bench) -> Findings:
     """Train at every size and radius; attack all at the radius that they were trained for."""
     grid, attacked = config.grid, config.attacked
     source, test = grid.learner.dataset(), grid.learner.dataset("test")
     test = test.take(attacked.images) if attacked.images else test
     nets = Nets(grid, source, bench, config.seed)
-    found = measured(nets, test, config)
+    found = measured(nets, test, attacked, config.generated)
     bare = {n: undefended(nets, n, test, attacked) for n in grid.sizes}
     need, more = found.need, found.extra[grid.radii[-1]]
     return Findings(
@@ -81,29 +56,6 @@ def study(config: Config, bench: Bench) -> Findings:
         ),
         config.seed,
         {source.name: source.digest, f"{test.name}, test": test.digest},
-    )
-
-
-def measured(nets: Nets, test: Dataset, config: Config) -> Measured:
-    """Train and attack all nets."""
-    grid, attacked = nets.grid, config.attacked
-    largest = grid.radii[-1]
-    seen = {
-        eps: {n: measure(nets, eps, n, test, attacked) for n in grid.sizes}
-        for eps in grid.all_radii
-    }
-    robust, standard = (
-        torch.stack([one.own.mean(dim=0) for one in seen[eps].values()])
-        for eps in (largest, STANDARD)
-    )
-    return Measured(
-        seen,
-        compare(grid.sizes, robust, standard, 1 / len(test.classes), SHARE, config.seed),
-        {
-            eps: extra(nets, eps, seen[eps], config.generated, test, attacked)
-            for eps in (largest, STANDARD)
-        },
-        strongest(nets, test, attacked),
     )
 
 
@@ -152,7 +104,7 @@ def _under(config: Config, eps: str) -> str:
 
 def _extras(found: Measured, config: Config) -> dict[str, Number]:
     n = config.generated
-    listed = {}
+    listed = dict[str, Number]()
     for eps, one in found.extra.items():
         made, real = mean(one.made - one.alone), mean(one.most - one.made)
         name = _under(config, eps)

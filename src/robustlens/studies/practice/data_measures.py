@@ -4,6 +4,7 @@ seen = measure(nets, "1.5", 1000, test, Attacked())
 seen.own.mean(), seen.gap.value
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from robustlens.evaluation import (
     on_device_of,
     pgd_accuracy,
 )
-from robustlens.studies.practice.data_needed import gap
+from robustlens.studies.practice.data_needed import SHARE, Needed, compare, gap
 from robustlens.studies.practice.samples import GENERATED, STANDARD, Cell, Nets
 from robustlens.studies.result import Number
 
@@ -51,6 +52,34 @@ class Extra(NamedTuple):
     alone: Tensor  # n images
     made: Tensor  # n images, and images made up from them
     most: Tensor  # the most images
+
+
+class Measured(NamedTuple):
+    """Everything that was measured."""
+
+    seen: Mapping[str, Mapping[int, Seen]]  # by radius, then by size
+    need: Needed
+    extra: Mapping[str, Extra]  # at the largest radius, and in standard training
+    strongest: Rate  # under AutoAttack, with the most images, at the largest radius
+
+
+def measured(nets: Nets, test: Dataset, attacked: Attacked, generated: int) -> Measured:
+    """Train and attack all nets; add made-up images to the size `generated`."""
+    grid = nets.grid
+    pair = (grid.radii[-1], STANDARD)
+    seen = {
+        eps: {n: measure(nets, eps, n, test, attacked) for n in grid.sizes}
+        for eps in grid.all_radii
+    }
+    robust, standard = (
+        torch.stack([one.own.mean(dim=0) for one in seen[eps].values()]) for eps in pair
+    )
+    return Measured(
+        seen,
+        compare(grid.sizes, robust, standard, 1 / len(test.classes), SHARE, nets.seed),
+        {eps: extra(nets, eps, seen[eps], generated, test, attacked) for eps in pair},
+        strongest(nets, test, attacked),
+    )
 
 
 def measure(nets: Nets, eps: str, n: int, test: Dataset, attacked: Attacked) -> Seen:

@@ -16,6 +16,8 @@ from robustlens.evaluation import Rate
 from robustlens.streams import stream
 from robustlens.studies.result import Number
 
+SHARE = 0.9
+"""Of the final accuracy above chance: what a training needs images for."""
 RESAMPLED = 1000
 """Draws of the bootstrap over test images."""
 

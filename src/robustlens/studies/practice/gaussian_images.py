@@ -3,6 +3,7 @@
 more = gaussian_images(few, 5000, stream(0, "more"))     # labelled, none of them real
 """
 
+import math
 from dataclasses import replace
 
 import torch
@@ -52,4 +53,5 @@ def gaussian_draws(real: Tensor, m: int, generator: torch.Generator) -> Tensor:
         raise InputError(f"{len(real)} images", "at least two, to see how they vary")
     mean = real.mean(dim=0)
     weights = normal(real.new_empty(m, len(real)), generator)
-    return mean + weights @ (real - mean) / (len(real) - 1) ** 0.5
+    spread = weights @ (real - mean) / math.sqrt(len(real) - 1)
+    return mean + spread
