@@ -1,9 +1,10 @@
 """What the study of capacity shows: accuracies over the width, and who fits the training images."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from robustlens.studies.pictures import Curves, Series
-from robustlens.studies.practice.capacity_nets import FGSM, PGD, STANDARD, Cell, Cells, Net, Sweep
+from robustlens.studies.practice.capacity_nets import FGSM, PGD, STANDARD, Cell, Cells, Sweep
 from robustlens.studies.result import Number
 from robustlens.studies.words import band
 
@@ -26,49 +27,57 @@ def pictures(cells: Cells, sweep: Sweep, steps: int) -> tuple[Curves, ...]:
 
 def _accuracies(way: str, cells: Cells, sweep: Sweep, steps: int) -> Curves:
     column = [cells[way, width] for width in sweep.widths]
-    where = f"{sweep.learner.norm} {sweep.learner.eps}"
-    lines: tuple[tuple[str, Callable[[Cell], Number], str], ...] = (
-        ("clean images", lambda cell: cell.clean, "plain"),
-        ("after FGSM", lambda cell: cell.fgsm, "bad"),
-        (f"PGD-{steps}", lambda cell: cell.pgd, "good"),
+    lines: tuple[tuple[str, str, Callable[[Cell], Number]], ...] = (
+        ("clean images", "plain", lambda cell: cell.clean),
+        ("after FGSM", "bad", lambda cell: cell.fgsm),
+        (f"PGD-{steps}", "good", lambda cell: cell.pgd),
     )
     return Curves(
         f"accuracy-over-width-{NAMES[way].split()[0].lower()}",
         f"{NAMES[way][0].upper()}{NAMES[way][1:]}: accuracy on test images over the width of the "
-        f"net, the mean of {sweep.repeats} trainings with 95 % intervals over test images. "
+        "net. A point is a training, a line their mean, with 95 % intervals over test images. "
         + SEEN[way],
         "channels of the first layer",
-        f"accuracy ({where})",
-        tuple(band(name, sweep.widths, [*map(get, column)], tone) for name, get, tone in lines),
-        log="x",
-    )
-
-
-def _losses(cells: Cells, sweep: Sweep) -> Curves:
-    """Show each training as a point, on the line of their means."""
-    return Curves(
-        "own-loss-over-width",
-        "Cross-entropy of each net on its own training images, under the attack it was trained "
-        "with: a point for each training, a line through the means. A net that only guesses among "
-        "ten classes has 2.30. Low: the net fits what it was asked to fit.",
-        "channels of the first layer",
-        "own training loss",
+        f"accuracy ({sweep.learner.norm} {sweep.learner.eps})",
         tuple(
             series
-            for way in (PGD, FGSM, STANDARD)
-            for series in _points(way, [cells[way, width] for width in sweep.widths], sweep)
+            for name, tone, number in lines
+            for series in (
+                replace(band(name, sweep.widths, [*map(number, column)], tone), dots=False),
+                _points(name, column, sweep, number, tone),
+            )
         ),
         log="x",
     )
 
 
-def _points(way: str, column: list[Cell], sweep: Sweep) -> tuple[Series, Series]:
-    each: list[tuple[int, Net]] = [
-        (width, net) for width, cell in zip(sweep.widths, column, strict=True) for net in cell.nets
-    ]
-    name, tone = NAMES[way], TONES[way]
-    means = [cell.loss.value for cell in column]
-    return (
-        Series(name, sweep.widths, means, tone=tone, dots=False),
-        Series(name, [x for x, _ in each], [net.loss for _, net in each], tone=tone, line=False),
-    )
+def _losses(cells: Cells, sweep: Sweep) -> Curves:
+    columns = {way: [cells[way, width] for width in sweep.widths] for way in (PGD, FGSM, STANDARD)}
+    return Curves(
+        "own-loss-over-width",
+        "Cross-entropy of each net on its own training images, under the attack it was trained "
+        "with: a point is a training, a line their mean. A net that only guesses among ten "
+        "classes has 2.30. Low: the net fits what it was asked to fit.",
+        "channels of the first layer",
+        "own training loss",
+        tuple(
+            series
+            for way, column in columns.items()
+            for series in (
+                Series(NAMES[way], sweep.widths, [cell.loss.value for cell in column],
+                       tone=TONES[way], dots=False),
+                _points(NAMES[way], column, sweep, lambda cell: cell.loss, TONES[way]),
+            )
+        ),
+        log="x",
+    )  # fmt: skip
+
+
+def _points(
+    name: str, column: list[Cell], sweep: Sweep, number: Callable[[Cell], Number], tone: str
+) -> Series:
+    """Return a point for each training."""
+    pairs = zip(sweep.widths, column, strict=True)
+    each = [(width, number(Cell((net,))).value) for width, cell in pairs for net in cell.nets]
+    x, y = zip(*each, strict=True)
+    return Series(name, x, y, tone=tone, line=False)
