@@ -1,4 +1,4 @@
-"""`robustlens data list | get | show`."""
+"""`robustlens data list | get | show | build`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from robustlens.cli.build import build
 from robustlens.cli.command import Answer, Build, Command
 from robustlens.data import SOURCES, contact_sheet, get, load
 from robustlens.errors import InputError
@@ -15,7 +16,7 @@ from robustlens.files import replacing
 
 @dataclass(frozen=True, kw_only=True)
 class DataHelp(Command):
-    """Data sets: robustlens data list | get | show (robustlens data --help).
+    """Data sets: robustlens data list | get | show | build (robustlens data --help).
 
     Example: robustlens data show fashion
     """
@@ -100,4 +101,9 @@ class DataShow(Command):
         return Answer(payload, text)
 
 
-DATA: Mapping[str, Build] = {"list": DataList, "get": DataGet, "show": DataShow}
+DATA: Mapping[str, Build] = {
+    "list": DataList,
+    "get": DataGet,
+    "show": DataShow,
+    "build": build,
+}
