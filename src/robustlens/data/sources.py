@@ -8,14 +8,20 @@ Everything is uint8 (n, c, h, w) in the original order; `SOURCES` is the table o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from robustlens.data import arrays, cifar, folder, named, saved
 from robustlens.data.dataset import Dataset
 from robustlens.errors import InputError, UnknownName
 
 SPLITS = ("train", "test")
+PART = 512
+"""Images shrunk at once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ def load(name: str, split: str = "train", *, size: int | None = None) -> Dataset
 
     A path is a folder of class folders, a folder written by `save` (or one that holds two such,
     train and test), an npz with `x` and `y`, or CIFAR-10's folder or archive. `size` crops the
-    images of class folders to a square and resizes them. The test images of a constructed set are
+    images of class folders to a square and resizes them; square images of other data are shrunk
+    by a whole factor, each pixel the mean of a block. The test images of a constructed set are
     the untouched ones of the data it was made of. Raises `UnknownName` for another name or
     split, `InputError` for data that are missing or not sound.
     """
@@ -65,14 +72,21 @@ def _from_path(path: Path, split: str, size: int | None) -> Dataset:
 
 
 def _sized(data: Dataset, size: int | None) -> Dataset:
-    if size is not None and data.shape[1:] != (size, size):
-        _, height, width = data.shape
+    _, height, width = data.shape
+    if size is None or (height, width) == (size, size):
+        return data
+    if height != width or height % size:
         raise InputError(
             f"size is {size} for {data.name} of {height}x{width} pixels",
-            "a folder of images: only these are resized",
+            "a folder of images, or a size that divides the side of square ones",
             "leave --size out",
         )
-    return data
+    return replace(data, images=torch.cat([_shrunk(x, size) for x in data.images.split(PART)]))
+
+
+def _shrunk(images: Tensor, size: int) -> Tensor:
+    """Return the means of square blocks of pixels, rounded: (n, c, h, h) to (n, c, size, size)."""
+    return avg_pool2d(images.float(), images.shape[-1] // size).round().to(torch.uint8)
 
 
 def _is_saved(path: Path) -> bool:

@@ -12,7 +12,7 @@ from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
-from robustlens.nets import Architecture
+from robustlens.nets import NETS, Architecture
 from robustlens.provenance import command_line, flags
 from robustlens.training import TrainConfig
 from robustlens.types import Loss
@@ -24,7 +24,7 @@ class Recipe:
 
     data: str = "fashion"  # a source, a folder or an .npz
     images: int = 0  # the first n of every class alike; 0: all
-    size: int = 0  # side in pixels for a folder of images of different sizes; 0: as they are
+    size: int = 0  # crop or shrink images to this side in pixels; 0: as they are
     net: str = "small"  # small, resnet, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
     width: int = 16  # channels of the first layer, units of a layer of an mlp
     depth: int = 0  # weighted layers; 0: the net's own
@@ -42,6 +42,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise UnknownName("loss", self.loss, LOSSES)
+        if self.net not in NETS:
+            raise UnknownName("net", self.net, NETS)
         ball(self.norm, self.eps)
         if self.steps < 1 or self.images < 0:
             raise InputError(

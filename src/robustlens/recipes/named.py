@@ -1,0 +1,115 @@
+"""Recipes by name, from the TOML files of this package; and from a TOML file of one's own.
+
+    named("cifar10-l2-0.5-small").recipe          # a Recipe
+    named("mine.toml").recipe                     # ends in .toml: a file
+
+A file holds fields of `Recipe`, a table [training] of `TrainConfig`, in it a table
+[training.augment] of `Augmentation`, and `fits`: where it fits and how long it takes.
+"""
+
+import tomllib
+from dataclasses import fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from robustlens.errors import InputError, UnknownName
+from robustlens.recipes.recipe import ATTACKED, Recipe
+
+T = TypeVar("T")
+SUFFIX = ".toml"
+FITS = "fits"
+WORDS = {
+    str: "words in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+}
+
+
+class Named(NamedTuple):
+    """A recipe with a name, and words on the machine it fits."""
+
+    name: str
+    fits: str  # "CPU: ..." or "GPU: ..." for ours
+    recipe: Recipe
+
+    @property
+    def net(self) -> str:
+        """The net in a few words: "resnet-8, width 48"."""
+        depth = f"-{self.recipe.depth}" if self.recipe.depth else ""
+        return f"{self.recipe.net}{depth}, width {self.recipe.width}"
+
+    @property
+    def loss(self) -> str:
+        """The loss in a few words: "adversarial l2 0.5, 7 steps"."""
+        recipe = self.recipe
+        if recipe.loss == "noise":
+            return f"noise {recipe.sigma:g}"
+        if recipe.loss not in ATTACKED:
+            return recipe.loss
+        steps = "" if recipe.loss == "fgsm" else f", {recipe.steps} steps"
+        return f"{recipe.loss} {recipe.norm} {recipe.eps}{steps}"
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of our recipes, sorted."""
+    files = (resources.files("robustlens.recipes") / "named").iterdir()
+    return tuple(sorted(f.name.removesuffix(SUFFIX) for f in files if f.name.endswith(SUFFIX)))
+
+
+def named(name: str) -> Named:
+    """Return a recipe of ours by its name, or the one in a file whose name ends in .toml.
+
+    Raises:
+        UnknownName: neither; the message lists our recipes.
+        InputError: a file that is missing, no TOML, or has a wrong key or value, which is named.
+    """
+    if name.endswith(SUFFIX):
+        path = Path(name).expanduser()
+        return _read(path.stem, str(path), _text(path))
+    known = recipe_names()
+    if name not in known:
+        raise UnknownName("recipe", name, known)
+    file = resources.files("robustlens.recipes") / "named" / (name + SUFFIX)
+    return _read(name, file.name, file.read_text(encoding="utf-8"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}", "a TOML file", "change --recipe") from None
+
+
+def _read(name: str, file: str, text: str) -> Named:
+    try:
+        table = tomllib.loads(text)
+        fits = _checked(FITS, table.pop(FITS, ""), "")
+        return Named(name, fits, _made(Recipe, table, ""))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: {error}", "a TOML file", "mend that line") from None
+    except InputError as error:
+        raise InputError(f"{file}: {error.received}", error.expected, error.change) from None
+
+
+def _made(kind: type[T], table: dict[str, Any], prefix: str) -> T:
+    """Return a dataclass of a table; keys are its fields, the rest keep their defaults."""
+    defaults = kind()
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    if unknown := [key for key in table if key not in known]:
+        raise UnknownName("key", prefix + unknown[0], [prefix + key for key in known])
+    values = {key: _checked(prefix + key, v, getattr(defaults, key)) for key, v in table.items()}
+    return kind(**values)
+
+
+def _checked(key: str, value: Any, default: Any) -> Any:
+    """Return a value of the type that its field has, or raise."""
+    inner = is_dataclass(default)
+    wanted = dict if inner else type(default)
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise InputError(f"{key} = {value!r}", WORDS[wanted], f"change {key}")
+    return _made(type(default), value, key + ".") if inner else value
