@@ -12,7 +12,7 @@ attacks, training and pictures are short functions over it.
 
 __version__ = "0.1.0"
 
-from robustlens import data, nets, sanity, studies, vision
+from robustlens import data, nets, sanity, studies, vision, zoo
 from robustlens.ascend import Ascent, ascend
 from robustlens.attacks import (
     apgd,
@@ -62,6 +62,7 @@ from robustlens.rules import Adam, AutoStep, Momentum, Steepest
 from robustlens.streams import stream
 from robustlens.threats import Colour, Corruption, Spatial
 from robustlens.training import TrainConfig, train
+from robustlens.zoo import pretrained
 
 __all__ = [
     "L1",
@@ -115,6 +116,7 @@ __all__ = [
     "pgd_curve",
     "pgd_kl",
     "pgd_targeted",
+    "pretrained",
     "random_search",
     "robustness_curve",
     "sanity",
@@ -131,4 +133,5 @@ __all__ = [
     "weighted",
     "wilson",
     "worst_of",
+    "zoo",
 ]

@@ -4,7 +4,7 @@
     model, card = load(Path("cat.safetensors"))
     model, card = load(Path("theirs.safetensors"), into=their_model)
 
-Never a pickle, in neither direction. Weights above 16 MiB are written in shards beside an index.
+Never a pickle, in neither direction. Weights above 15 MiB are written in shards beside an index.
 """
 
 import json
@@ -25,7 +25,8 @@ from robustlens.files import digest, replacing, write_json
 from robustlens.nets.architecture import Architecture
 from robustlens.types import Model
 
-SHARD_BYTES = 16 * 2**20
+SHARD_BYTES = 15 * 2**20
+"""Of weights in one file: with its card it stays under 16 MiB."""
 
 
 class Checkpoint(NamedTuple):
@@ -47,7 +48,7 @@ def save(
 
     The card holds the architecture and the versions of Python, torch and this package, plus the
     entries of `card` (recipe, data digest, metrics). Floating-point weights are stored as `dtype`
-    (default: as they are). Above 16 MiB, `name.safetensors` becomes
+    (default: as they are). Above 15 MiB, `name.safetensors` becomes
     `name-00001-of-0000N.safetensors` and so on, with `name.safetensors.index.json` written last.
     """
     full = {
@@ -158,7 +159,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the card (empty if there is none) of one safetensors file."""
-    _check_file(path)
+    check_file(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -181,7 +182,8 @@ def _listed(index: Path) -> list[Path]:
         ) from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise `InputError` unless a file begins like a whole safetensors file (no pickle does)."""
     if not path.is_file():
         raise InputError(f"no file {path}", "a .safetensors checkpoint", "check the path")
     with path.open("rb") as file:

@@ -1,0 +1,110 @@
+"""What a card says of a model's accuracy: trials, their results, and doing them again.
+
+    for trial in trials("l2", "0.5", total=10000, pgd=1000, ensemble=1000):
+        measure(trial, model, data).rate
+
+A trial is a value that can be written down, so that `verify` repeats exactly what was measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from robustlens.attacks import ATTACKS, bind
+from robustlens.balls import ball
+from robustlens.data import Dataset
+from robustlens.evaluation import Evaluation, Rate, accuracy, attacked_accuracy, on_device_of
+from robustlens.provenance import clock
+
+CLEAN = "none"
+"""In the place of an attack's name: images as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """An accuracy to measure: under which attack, in which ball, on how many images."""
+
+    attack: str = CLEAN  # none, or a name of `attacks.ATTACKS`
+    norm: str = "l2"
+    eps: str = "0.5"  # as 0.5 or 8/255
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the attack
+    n: int  # images, alike from every class
+    seed: int = 0
+
+    @property
+    def short(self) -> str:
+        """The name of the trial in a table, as "PGD-20 l2 0.5"."""
+        if self.attack == CLEAN:
+            return "clean"
+        known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
+        return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
+
+    def on(self, model: nn.Module, data: Dataset, save: Path | None = None) -> Evaluation:
+        """Return what the model does; with an attack, `save` keeps records to resume from."""
+        data = on_device_of(model, data.take(self.n))
+        if self.attack == CLEAN:
+            return accuracy(model, data)
+        attack = bind(ATTACKS[self.attack], ball(self.norm, self.eps), **self.settings)
+        return attacked_accuracy(model, data, attack, seed=self.seed, save=save)
+
+    def shorter(self, limit: int) -> "Trial":
+        """Return the trial on at most `limit` images; 0 stands for no limit."""
+        return replace(self, n=min(self.n, limit or self.n))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A trial and its result, as a card holds it."""
+
+    trial: Trial
+    rate: Rate
+    name: str = ""  # in full, with all settings
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return one flat row, for a JSON file."""
+        row = {"name": self.name, **asdict(self.trial), **self.rate._asdict()}
+        return {**row, "seconds": round(self.seconds, 1)}
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> "Measured":
+        """Return what `as_dict` wrote."""
+        keys = ("attack", "norm", "eps", "settings", "n", "seed")
+        rate = Rate(*(row[key] for key in Rate._fields))
+        return cls(Trial(**{k: row[k] for k in keys}), rate, row["name"], row["seconds"])
+
+    def agrees(self, now: Rate) -> bool:
+        """Say whether a second measurement agrees with this one.
+
+        On as many images its value must lie within this interval; on fewer, the two intervals
+        must meet.
+        """
+        if now.n == self.rate.n:
+            return self.rate.low <= now.value <= self.rate.high
+        return now.low <= self.rate.high and self.rate.low <= now.high
+
+    def __str__(self) -> str:
+        return f"{self.trial.short} {self.rate}, n {self.rate.n}"
+
+
+def trials(norm: str, eps: str, *, total: int, pgd: int, ensemble: int) -> tuple[Trial, ...]:
+    """Return a card's trials: clean on `total` images, PGD-20 on `pgd`, AutoAttack on `ensemble`.
+
+    Never on more than `total`.
+    """
+    clean = Trial(norm=norm, eps="0", n=total)
+    steps = {"steps": 20, "restarts": 1}
+    weaker = Trial(attack="pgd", norm=norm, eps=eps, settings=steps, n=min(pgd, total))
+    version = {"version": "standard"}
+    stronger = replace(weaker, attack="autoattack", settings=version, n=min(ensemble, total))
+    return clean, weaker, stronger
+
+
+def measure(trial: Trial, model: nn.Module, data: Dataset, save: Path | None = None) -> Measured:
+    """Do a trial."""
+    with clock() as seconds:
+        result = trial.on(model, data, save)
+    return Measured(trial, result.rate, result.name, seconds())

@@ -1,0 +1,75 @@
+"""The table of shipped models: one card each, a JSON file in the folder `shipped`.
+
+    TABLE = entries()
+    TABLE["cifar10-l2-0.5"].card["evaluation"]
+
+The card is the entry: adding a model is writing its card (see `ship`). What is small lies beside
+its card and comes with the package, the rest in the repository's folder `weights`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import robustlens
+from robustlens.errors import InputError, UnknownName
+from robustlens.fetch import Digest
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""Cards of all models, and the weights that come with the package."""
+WEIGHTS = Path(robustlens.__file__).resolve().parents[2] / "weights"
+"""The folder of a checkout for what is too large for the package."""
+
+
+class File(NamedTuple):
+    """One file of a model: its name, the SHA-256 of its content, its size in bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+    @property
+    def digest(self) -> Digest:
+        """The SHA-256, as `fetch` wants it."""
+        return Digest("sha256", self.sha256)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A shipped model: its name, its card, and the files that hold its weights."""
+
+    name: str
+    card: Mapping[str, Any]
+    files: tuple[File, ...]
+
+    @property
+    def weights(self) -> str:
+        """The name of the file to load (its shards, if any, lie beside it)."""
+        return f"{self.name}.safetensors"
+
+
+def entries(folder: Path | None = None) -> dict[str, Entry]:
+    """Return the shipped models by name, from the cards in `folder` (default: the package's)."""
+    return {path.stem: read_entry(path) for path in sorted((folder or SHIPPED).glob("*.json"))
+            if not path.name.endswith(".index.json")}  # fmt: skip
+
+
+def read_entry(path: Path) -> Entry:
+    """Return the entry that a card describes; raise `InputError` for a card that is damaged."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return Entry(path.stem, card, tuple(File(**file) for file in card["files"]))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"the card {path} is damaged ({error!r})", "a card as shipped", "install again"
+        ) from error
+
+
+def entry(name: str) -> Entry:
+    """Return a shipped model by name; raise `UnknownName` for one that is not shipped."""
+    table = entries()
+    if name not in table:
+        raise UnknownName("model", name, table)
+    return table[name]
