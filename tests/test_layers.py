@@ -18,7 +18,9 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 # DESIGN section 3, bottom to top. A package or module stands for all below it.
 LAYERS = [
     {"errors", "types"},
+    {"processes"},
     {"files", "progress", "provenance", "streams", "bounds"},  # ground
+    {"fetch"},
     {"balls", "modes"},
     {"rules", "objectives"},
     {"ascend"},  # end of the core
@@ -28,6 +30,7 @@ LAYERS = [
     {"attacks"},
     {"losses", "smoothing"},
     {"training", "evaluation", "recipes", "sanity"},
+    {"zoo"},
     {"features", "constructed", "theory", "vision"},
     {"studies"},
     {"figures"},
@@ -36,7 +39,7 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes"}
-GROUND = {"errors", "files", "progress", "provenance"}
+GROUND = {"errors", "files", "processes", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("recipes", "training"), ("recipes", "evaluation"), ("training", "evaluation"),
             ("sanity", "evaluation"), ("constructed", "features"), ("features", "theory"),

@@ -9,9 +9,11 @@ import tyro
 from robustlens.cli.command import Answer, Build, Command
 from robustlens.cli.data import DATA, DataHelp
 from robustlens.cli.evaluate import Evaluate
-from robustlens.cli.models import MODELS, ModelsHelp, Train
 from robustlens.cli.sanity import Sanity
 from robustlens.cli.studies import List, Run, Talk
+from robustlens.cli.train import Recipes, Train
+from robustlens.cli.transfer import Transfer
+from robustlens.cli.zoo import MODELS, ModelsHelp
 from robustlens.errors import InputError, TrainingDiverged
 from robustlens.progress import console
 
@@ -20,8 +22,10 @@ COMMANDS: Mapping[str, Build] = {
     "run": Run,
     "talk": Talk,
     "train": Train,
+    "recipes": Recipes,
     "evaluate": Evaluate,
     "sanity": Sanity,
+    "transfer": Transfer,
     "data": DataHelp,
     "models": ModelsHelp,
 }
@@ -34,14 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         command = parse(words)
-        show(command.run(), command)
+        answer = command.run()
+        show(answer, command)
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
     except TrainingDiverged as error:
         return _fail(1, f"robustlens: training diverged: {error}")
     except KeyboardInterrupt:
         return _fail(130, "robustlens: interrupted; the same command continues from what is saved.")
-    return 0
+    return answer.code
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -49,6 +54,8 @@ def parse(words: Sequence[str]) -> Command:
     group = GROUPS.get(words[0]) if words else None
     if words and words[0] == "run" and len(words) > 1:
         return Run.parse(words[1:])
+    if words and words[0] == "train":
+        return Train.parse(words[1:])
     if group is not None:
         return _among(group, words[1:], f"robustlens {words[0]}")
     return _among(COMMANDS, words, "robustlens")

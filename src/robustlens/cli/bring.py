@@ -15,21 +15,29 @@ from robustlens.modes import frozen
 from robustlens.nets import load
 from robustlens.objectives import misclassify
 from robustlens.progress import console
+from robustlens.zoo import pretrained, resolve
 
 
 def brought(weights: Path | None, model: str | None, where: torch.device) -> nn.Module:
     """Return the model that --weights, --model or both name, in evaluation mode on a device.
 
+    Each may be the name of a shipped model; else --weights is a file, --model a function.
+
     Raises:
-        InputError: neither is given, or they do not fit together.
+        InputError: neither is given, or they do not fit together, or as `zoo.pretrained`.
     """
     if weights is None and model is None:
         raise InputError("neither --weights nor --model", "at least one of them")
-    built = None if model is None else imported(model)
+    built = None if model is None else named(model)
     if weights is not None:
-        return load(weights, into=built).model.to(where)
+        return load(resolve(weights), into=built).model.to(where)
     assert built is not None
     return built.to(where)
+
+
+def named(model: str) -> nn.Module:
+    """Return the shipped model of a name, or what `module:function` builds."""
+    return imported(model) if ":" in model else pretrained(model).model
 
 
 def imported(path: str) -> nn.Module:

@@ -1,7 +1,7 @@
 """What a command is: a dataclass whose fields are flags, and a `run` that gives an answer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ class Answer(NamedTuple):
 
     payload: Mapping[str, Any]
     text: str
+    code: int = 0  # the exit code: 1 for a check that did not hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,13 @@ class Command(ABC):
 
 
 Build = Callable[..., Command]
+
+
+def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, each column as wide as its widest cell."""
+    cells = [heads, *rows]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(heads))]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
 
 def device(name: str) -> torch.device:

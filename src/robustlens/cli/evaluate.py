@@ -34,8 +34,8 @@ class Evaluate(Command):
     """
 
     data: str  # a name from "robustlens data list", or a path
-    weights: Path | None = None  # a .safetensors file
-    model: str | None = None  # module:function that returns your torch model, for [0, 1] images
+    weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
+    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
     size: int | None = None  # crop and resize images of different sizes to this side
     split: str = "test"  # train or test
     limit: int = 0  # this many images, alike from every class; 0: all

@@ -1,0 +1,122 @@
+"""`robustlens train`, by flags, by a recipe with a name, or by both; `robustlens recipes`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import torch
+import tyro
+
+from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.models import short
+from robustlens.errors import InputError
+from robustlens.provenance import command_line, hardware
+from robustlens.recipes import Recipe, Rehearsal, fit, named, recipe_names, rehearse
+
+START = 'begin with this recipe: a name from "robustlens recipes", or a file that ends in .toml'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Command):
+    """Train a model by a recipe; the same command continues a training that was stopped.
+
+    The epoch that does best on validation images, cut from the training set, is kept. Flags
+    beside --recipe change what it says: robustlens train --recipe fashion-standard --epochs 2
+
+    Example: robustlens train --data fashion --loss adversarial --norm l2 --eps 1.5 --epochs 12
+    """
+
+    together: ClassVar[bool] = True
+    start: Annotated[str, tyro.conf.arg(name="recipe", metavar="NAME", help=START)] = ""
+    recipe: Recipe = field(default_factory=Recipe)
+    out: Path = Path("runs/models")  # the model gets a folder of its own in here
+    device: str = "auto"  # auto, cpu or cuda
+    dry_run: bool = False  # take two steps, say how long the whole would take, write nothing
+
+    @classmethod
+    def parse(cls, words: Sequence[str]) -> "Train":
+        """Return the command of the words after "train": flags change what --recipe says."""
+        early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        early.add_argument("--recipe", default="")
+        try:
+            start = str(early.parse_known_args(list(words))[0].recipe)
+        except argparse.ArgumentError:
+            raise InputError("--recipe without a name", "a name or a .toml file") from None
+        return tyro.cli(
+            cls,
+            default=cls(start=start, recipe=named(start).recipe if start else Recipe()),
+            args=list(words),
+            prog="robustlens train",
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+
+    def run(self) -> Answer:
+        """Train it, or find it trained; or only rehearse."""
+        where = device(self.device)
+        if self.dry_run:
+            return _rehearsed(rehearse(self.recipe, where), where)
+        _, card = fit(self.recipe, self.out, where)
+        weights = self.out / self.recipe.name / "weights.safetensors"
+        best = card["validation"]
+        text = (
+            f"{weights}\nepoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
+            f"images: {short(best) or 'none were set aside'}"
+            f"\nnext: {_next(self.recipe, weights)}"
+        )
+        return Answer({"weights": str(weights), **card}, text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes(Command):
+    """List the recipes that have a name: data, net, loss, and the machine each fits.
+
+    Example: robustlens recipes
+    """
+
+    def run(self) -> Answer:
+        """List them, those for a processor first."""
+        ours = sorted(map(named, recipe_names()), key=lambda entry: (entry.fits[:3], entry.name))
+        rows = [
+            {"name": n.name, "fits": n.fits, "recipe": n.recipe.as_dict(), "same": n.recipe.command}
+            for n in ours
+        ]
+        lines = _aligned([(n.name, n.recipe.data, n.net, n.loss, n.fits) for n in ours])
+        foot = (
+            "robustlens train --recipe NAME trains one; with --dry-run it says how long that takes"
+        )
+        return Answer({"recipes": rows}, "\n".join([*lines, "", foot]))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _rehearsed(found: Rehearsal, where: torch.device) -> Answer:
+    lines = [
+        f"{found.seconds:.2g} s for a step of {found.images} images on {hardware(where)}",
+        f"about {_time(found.estimate)} for {found.steps:,} steps of {found.batch} images; "
+        "validation comes on top",
+        "nothing was written",
+    ]
+    if found.absent:
+        lines.insert(0, f"made-up images: {found.absent}")
+    return Answer({**found._asdict(), "estimate": found.estimate}, "\n".join(lines))
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _next(recipe: Recipe, weights: Path) -> str:
+    """Return the command that measures a model where it was trained."""
+    words = ["evaluate", "--weights", weights, "--data", recipe.data]
+    words += ["--norm", recipe.norm, "--eps", recipe.eps]
+    return command_line("robustlens", *words, *(["--size", recipe.size] if recipe.size else []))
