@@ -81,7 +81,8 @@ def _sized(data: Dataset, size: int | None) -> Dataset:
             "a folder of images, or a size that divides the side of square ones",
             "leave --size out",
         )
-    return replace(data, images=torch.cat([_shrunk(x, size) for x in data.images.split(PART)]))
+    parts = torch.split(data.images, PART)
+    return replace(data, images=torch.cat([_shrunk(part, size) for part in parts]))
 
 
 def _shrunk(images: Tensor, size: int) -> Tensor:
