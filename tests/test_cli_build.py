@@ -83,12 +83,12 @@ def test_a_set_is_used_at_once_and_found_again(
 def test_the_command_builds_what_the_function_builds(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
 ) -> None:
-    more = ["--targets", "next", "--steps", 2, "--against", weights, "--penalty", 2]
+    held = ["--against", weights, "--penalty", 2, "--hold", "logits"]
+    more = ["--targets", "next", "--steps", 2, *held]
     got = answer(capsys, words("relabelled", weights, tmp_path / "a", *more))
     net, source = load_net(weights), load("fashion").take(60)
-    made = relabelled(
-        source, net, tmp_path / "b", targets="next", steps=2, against=[net], penalty=2
-    )
+    held_too = {"against": [net], "penalty": 2, "hold": "logits"}
+    made = relabelled(source, net, tmp_path / "b", targets="next", steps=2, **held_too)
     assert got["digest"] == made.digest
     assert len(got["models"]) == 2
 

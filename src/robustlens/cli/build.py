@@ -11,6 +11,7 @@ from tyro.conf import subcommand
 from robustlens import constructed
 from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, Command, device
+from robustlens.constructed.pushing import Hold
 from robustlens.data import Dataset, load
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
@@ -18,6 +19,7 @@ from robustlens.evaluation import Rate, on_device_of
 from robustlens.nets import Checkpoint
 from robustlens.nets.checkpoints import read
 from robustlens.provenance import command_line
+from robustlens.zoo import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,10 @@ class BuildSet(Command):
 
     data: str  # images to start from: a name from "robustlens data list", or a path
     out: Path  # the folder that becomes the set; the same command goes on with one that was stopped
-    weights: Path | None = None  # a .safetensors file
-    model: str | None = None  # module:function that returns your model, for [0, 1] images
+    weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
+    model: str | None = (
+        None  # module:function that returns your model, for [0, 1] images; or a name
+    )
     size: int | None = None  # crop and resize images of different sizes to this side
     limit: int = 0  # this many training images, alike from every class; 0: all
     batch_size: int = 250  # images made at once; part of what the set is
@@ -55,8 +59,9 @@ class BuildSet(Command):
 
     def net(self, weights: Path | None, model: str | None = None) -> Checkpoint:
         """Return a model on the device, with its card (empty if it has none)."""
-        found = brought(weights, model, device(self.device)).eval()
-        return Checkpoint(found, {} if weights is None else read(weights)[1])
+        file = None if weights is None else resolve(weights)
+        found = brought(file, model, device(self.device)).eval()
+        return Checkpoint(found, {} if file is None else read(file)[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,7 @@ class Relabelled(BuildSet):
     also: tuple[Path, ...] = ()  # checkpoints of further models that are pushed too
     against: tuple[Path, ...] = ()  # checkpoints of models that must not be moved
     penalty: float = 1.0  # how much those count
+    hold: Hold = "class"  # what of those must not move: class (that of the image) or logits
     seed: int = 0  # of the random targets
 
     def builder(self) -> Callable[..., Dataset]:
