@@ -23,6 +23,10 @@ class TrainingDiverged(RuntimeError):
     """Training met a loss that is not a finite number, and stopped before saving it."""
 
 
+class ProcessLost(RuntimeError):
+    """One of several processes that work together ended; the others cannot go on without it."""
+
+
 class UnknownName(InputError):
     """A name that is in no table; the message lists the names that are."""
 

@@ -1,5 +1,7 @@
 """The one progress bar: on standard error, silent when that is not a terminal.
 
+Of several processes (see `processes`) only the first shows one.
+
 with bar("training", total=100) as advance:
     advance(1, "epoch 3 loss 0.41")                                # words beside the bar
     advance(1, {"clean so far": "91 %", "robust so far": "54 %"})  # a table under it
@@ -13,6 +15,8 @@ from typing import Protocol, runtime_checkable
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from robustlens.processes import main_process
 
 console = Console(stderr=True)
 
@@ -40,7 +44,7 @@ def bar(title: str, total: float) -> Iterator[Advance]:
         TextColumn("{task.fields[note]}"),
         console=console,
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not (main_process() and sys.stderr.isatty()),
     )
     with progress:
         task = progress.add_task(title, total=total, note="", table={})

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 import robustlens
+from robustlens.processes import world
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,12 @@ def commit() -> str:
 
 
 def hardware(device: torch.device) -> str:
-    """Return the name of the processor or accelerator behind a device."""
+    """Return the name of the processor or accelerator behind a device, of each process's own."""
+    several = f"{world()} processes, each on " if world() > 1 else ""
+    return several + _machine(device)
+
+
+def _machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()

@@ -11,7 +11,8 @@ device and moved, so a CPU generator gives the same numbers to a model on any de
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,14 +33,47 @@ def stream(seed: int, *names: str | int) -> torch.Generator:
 
 def uniform(like: Tensor, generator: torch.Generator) -> Tensor:
     """Return uniform draws from [0, 1), of the shape, dtype and device of `like`."""
-    draw = torch.rand(like.shape, generator=generator, dtype=like.dtype, device=generator.device)
-    return draw.to(like.device)
+    return _drawn(torch.rand, like, generator)
 
 
 def normal(like: Tensor, generator: torch.Generator) -> Tensor:
     """Return standard normal draws, of the shape, dtype and device of `like`."""
-    draw = torch.randn(like.shape, generator=generator, dtype=like.dtype, device=generator.device)
-    return draw.to(like.device)
+    return _drawn(torch.randn, like, generator)
+
+
+class Shared(torch.Generator):
+    """A generator that several processes hold in one state, while each has a part of a batch.
+
+    Inside `part`, `uniform` and `normal` draw for the whole batch and give the part's rows, so
+    that every image gets what it would get from one process.
+    """
+
+    rows: slice | None = None
+    whole: int = 0
+
+    @classmethod
+    def like(cls, generator: torch.Generator) -> "Shared":
+        """Return one in the state of a CPU generator."""
+        new = cls()
+        new.set_state(generator.get_state())
+        return new
+
+    @contextmanager
+    def part(self, rows: slice, whole: int) -> Iterator[None]:
+        """Hold rows of a batch of `whole` images."""
+        self.rows, self.whole = rows, whole
+        try:
+            yield
+        finally:
+            self.rows = None
+
+
+def _drawn(draw: Callable[..., Tensor], like: Tensor, generator: torch.Generator) -> Tensor:
+    shape, rows = tuple(like.shape), slice(None)
+    if isinstance(generator, Shared) and generator.rows is not None:
+        shape, rows = (generator.whole, *shape[1:]), generator.rows
+    drawn = draw(shape, generator=generator, dtype=like.dtype, device=generator.device)
+    return drawn[rows].to(like.device) if shape else drawn.to(like.device)
 
 
 @dataclass

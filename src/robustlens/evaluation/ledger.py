@@ -1,17 +1,23 @@
 """The records of a run on disk, batch by batch, so that a killed run goes on where it was.
 
 ledger = Ledger.open(path, header, batch_size=250, total=10_000)
-ledger.records              # what an earlier run saved
-ledger.add(rows)            # on disk before it returns
+for start in ledger.todo:   # of what no earlier run saved, this process's batches
+    ledger.add(rows)        # on disk before it returns
+ledger.close()              # the records of all processes, in the order of the images
+
+Of several processes (see `processes`) each writes a part beside the file: `path.part0`,
+`path.part1` and so on. Whatever number of processes goes on with a killed run takes up all parts.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from robustlens.errors import InputError
-from robustlens.evaluation.records import Record, head, lines, parse
+from robustlens.evaluation.records import Record, head, lines, parse, rows_of
 from robustlens.files import append_text, write_text
+from robustlens.processes import gathered, main_process, rank, share, world
 
 
 @dataclass
@@ -19,32 +25,98 @@ class Ledger:
     """Records so far, in memory and, where there is a path, on disk."""
 
     path: Path | None
-    records: list[Record]
+    header: dict[str, Any]
+    records: list[Record]  # of all processes as it was opened, and what this one added
+    todo: list[int]  # the first image of each batch that this process has to do
 
     @classmethod
     def open(
         cls, path: Path | None, header: dict[str, Any], *, batch_size: int, total: int
     ) -> "Ledger":
-        """Return the ledger at `path`, with the whole batches that it holds.
+        """Return the ledger at `path`, with the whole batches that it and its parts hold.
+
+        Several processes take contiguous shares of the other batches, whole ones: an image meets
+        the same neighbours as in one process, and gets the same record.
 
         Raises:
-            InputError: the file belongs to a run with another header, or cannot be written.
+            InputError: the file belongs to a run with another header, or cannot be written; or a
+                batch size below 1.
         """
-        records: list[Record] = []
-        if path is not None and path.exists():
-            before, records = parse(path)
-            _same(path, before, header)
-            if len(records) != total:
-                records = records[: len(records) // batch_size * batch_size]
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}", "at least 1", "change batch_size")
+        here = [_whole(file, header, batch_size, total) for file in _files(path)]
+        known = _all_together(record for records in here for record in records)
+        done = {record.index for record in known}
+        left = [start for start in range(0, total, batch_size) if start not in done]
         if path is not None:
-            write_text(path, head(header) + lines(records))
-        return cls(path, records)
+            _write(path, header, known)
+            if world() > 1:
+                write_text(_mine(path), head(header))
+        return cls(path, header, known, left[share(len(left))])
 
     def add(self, rows: list[Record]) -> None:
         """Append the records of a batch, to the file first."""
         if self.path is not None:
-            append_text(self.path, lines(rows))
+            append_text(_mine(self.path), lines(rows))
         self.records += rows
+
+    def close(self) -> list[Record]:
+        """Put the records of all processes into one file, in order, and return them."""
+        records = _all_together(self.records)
+        if self.path is not None and (world() > 1 or records != self.records):
+            _write(self.path, self.header, records)
+            if world() > 1:
+                _mine(self.path).unlink(missing_ok=True)
+        return records
+
+
+def put_aside(path: Path) -> None:
+    """Give the records at `path`, if any, the ending `.old`, so that a run begins anew."""
+    if main_process():
+        for file in _files(path):
+            part = file.name.removeprefix(path.name)
+            file.replace(path.with_name(path.with_suffix(".old").name + part))
+    gathered("")  # nobody begins before
+
+
+def _write(path: Path, header: dict[str, Any], records: list[Record]) -> None:
+    """Make `path` the one file of a run; return when the first process has done it."""
+    if main_process():
+        write_text(path, head(header) + lines(records))
+        for part in _files(path)[1:]:
+            part.unlink(missing_ok=True)
+    gathered("")
+
+
+def _mine(path: Path) -> Path:
+    """Return the file that this process appends to."""
+    return path if world() == 1 else path.with_name(f"{path.name}.part{rank()}")
+
+
+def _files(path: Path | None) -> list[Path]:
+    """Return the file of a run and its parts, as far as they exist."""
+    if path is None or not path.parent.is_dir():
+        return []
+    parts = (p for p in path.parent.iterdir() if p.name.startswith(f"{path.name}.part"))
+    return [file for file in (path, *sorted(parts)) if file.exists()]
+
+
+def _all_together(records: Iterable[Record]) -> list[Record]:
+    """Return one record per image of all processes, in order."""
+    texts = gathered(lines(records)) if world() > 1 else None
+    every = records if texts is None else (row for text in texts for row in rows_of(text))
+    return sorted({record.index: record for record in every}.values(), key=lambda r: r.index)
+
+
+def _whole(file: Path, header: dict[str, Any], batch_size: int, total: int) -> list[Record]:
+    """Return the records of the batches that a file holds whole."""
+    before, records = parse(file)
+    _same(file, before, header)
+    counts: dict[int, int] = {}
+    for record in records:
+        counts[record.index // batch_size] = counts.get(record.index // batch_size, 0) + 1
+    whole = {k for k, n in counts.items() if n == min(batch_size, total - k * batch_size)}
+    return [record for record in records if record.index // batch_size in whole]
 
 
 def _same(path: Path, before: dict[str, Any], header: dict[str, Any]) -> None:

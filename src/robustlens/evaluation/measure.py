@@ -4,8 +4,7 @@ result = attacked_accuracy(model, data, bind(autoattack, L2(0.5)), seed=0, save=
 result.rate                  # Rate(value=0.648, low=0.627, high=0.669, n=2000)
 """
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from robustlens.attacks import (
 from robustlens.attacks.worst import names
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
+from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.rate import Rate
@@ -33,7 +33,7 @@ from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of
 from robustlens.objectives import logit_margin
-from robustlens.progress import bar
+from robustlens.progress import Note, bar
 from robustlens.streams import stream
 from robustlens.types import Attack, Images, Labels, Logits, Model
 
@@ -44,12 +44,12 @@ def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluatio
     Raises:
         InputError: the model's output does not fit the data, or is not finite.
     """
-    records: list[Record] = []
+    ledger = Ledger.open(None, {}, batch_size=batch_size, total=len(data))
     with frozen(model):
-        for start, x, y in progress(data, batch_size, "clean accuracy"):
+        for start, x, y in _walk(data, batch_size, "clean accuracy", ledger):
             z = checked_logits(model, x, y)
-            records += _rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x)))
-    return Evaluation("clean accuracy", tuple(records))
+            ledger.add(_rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x))))
+    return Evaluation("clean accuracy", tuple(ledger.close()))
 
 
 def attacked_accuracy(
@@ -65,8 +65,9 @@ def attacked_accuracy(
 
     Images that are wrong as they are count as broken and are not attacked. Attacks made by
     `bind` or `worst_of` say themselves what they broke; the images of any other function are
-    judged by the model's decision. What an image gets does not depend on the batch size, as far
-    as the model's rounding allows.
+    judged by the model's decision. Several processes (see `processes`) share the batches; each
+    gets the whole result. What an image gets does not depend on the batch size, as far as the
+    model's rounding allows.
 
     Args:
         save: a file that gets the records of each batch as soon as they are there. If it holds
@@ -81,9 +82,9 @@ def attacked_accuracy(
     attack = _with_twin(attack, model, data)
     ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
     with frozen(model):
-        for start, x, y in progress(data, batch_size, str(attack), ledger.records):
+        for start, x, y in _walk(data, batch_size, str(attack), ledger, _so_far):
             ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
-    return Evaluation(name, tuple(ledger.records))
+    return Evaluation(name, tuple(ledger.close()))
 
 
 def pgd_accuracy(
@@ -195,25 +196,34 @@ def _rows(
     return [Record(*cells) for cells in zip(*columns, strict=True)]
 
 
-def progress(
-    data: Dataset, size: int, title: str, records: list[Record] | None = None
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Walk over batches with a bar: place of the first image, images, labels.
-
-    `records` are those of the images that are done already; as they grow, a table
-    under the bar tells the clean and robust accuracy so far.
-    """
-    done = records if records is not None else []
-    skip = len(done)
+def progress(data: Dataset, size: int, title: str) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Walk over batches with a bar: place of the first image, images, labels."""
     with bar(title, len(data)) as advance:
-        advance(skip, _so_far(done))
-        walk = islice(batches(data, size), -(-skip // size), None)
-        for start, (x, y) in zip(range(skip, len(data), size), walk, strict=True):
+        for start, (x, y) in zip(range(0, len(data), size), batches(data, size), strict=True):
             yield start, x, y
-            advance(len(x), _so_far(done))
+            advance(len(x))
+
+
+def _walk(
+    data: Dataset,
+    size: int,
+    title: str,
+    ledger: Ledger,
+    note: Callable[[list[Record]], Note] | None = None,
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Walk over what a ledger has to do; `note` of its records stands under the bar."""
+    left = sum(min(size, len(data) - start) for start in ledger.todo)
+    with bar(title, len(ledger.records) + left) as advance:
+        advance(len(ledger.records), note and note(ledger.records))
+        for start in ledger.todo:
+            rows = slice(start, start + size)
+            x, y = unit(data.images[rows]), data.labels[rows]
+            yield start, x, y
+            advance(len(x), note and note(ledger.records))
 
 
 def _so_far(records: list[Record]) -> dict[str, str]:
+    """Return the accuracies so far, as a table."""
     if not records:
         return {}
     n = len(records)

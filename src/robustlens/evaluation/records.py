@@ -126,6 +126,11 @@ def lines(records: Iterable[Record]) -> str:
     return "".join(json.dumps(asdict(record)) + "\n" for record in records)
 
 
+def rows_of(text: str) -> list[Record]:
+    """Return the records of JSON lines."""
+    return [Record(**json.loads(line)) for line in text.splitlines()]
+
+
 def parse(path: Path) -> tuple[dict[str, Any], list[Record]]:
     """Return the header and the whole records of a file; a torn last line is left out.
 

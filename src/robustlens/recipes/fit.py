@@ -8,6 +8,7 @@ from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint, load, save
 from robustlens.nets.checkpoints import exists
+from robustlens.processes import gathered, main_process
 from robustlens.provenance import clock, provenance
 from robustlens.recipes.recipe import ATTACKED, LOSSES, Recipe
 from robustlens.streams import initialised
@@ -31,6 +32,7 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
     place = folder / recipe.name
     if not exists(place / WEIGHTS):
         _train(recipe, data, place, device)
+        gathered("")  # the first process has saved: all may read
     found = load(place / WEIGHTS)
     if found.card.get("data") != data.digest:
         raise InputError(
@@ -56,6 +58,8 @@ def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> 
             validation_attack=attack,
             folder=place,
         )
+    if not main_process():
+        return
     origin = provenance(
         recipe.command,
         recipe.as_dict(),

@@ -18,10 +18,12 @@ from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json
 from robustlens.losses import describe
 from robustlens.nets.checkpoints import read_tensors, write_tensors
+from robustlens.processes import check_same, main_process
 from robustlens.progress import Advance
-from robustlens.streams import stream
+from robustlens.streams import Shared, stream
 from robustlens.training.config import OPTIMISERS, PRECISIONS, TrainConfig
 from robustlens.training.schedules import SCHEDULES
+from robustlens.training.together import Together
 from robustlens.training.track import log
 from robustlens.types import Attack, Loss
 
@@ -113,6 +115,7 @@ class Run:
         )
         if folder is not None and (folder / STATE).exists():
             run.resume(folder / STATE)
+        check_same(f"{run.identity} after {len(run.history)} epochs", "the training")
         return run
 
     @property
@@ -134,28 +137,34 @@ class Run:
     def epoch(self, advance: Advance) -> None:
         """Train for one epoch, validate, log, save."""
         began, number = time.perf_counter(), len(self.history)
-        generator = stream(self.seed, "train", number)
-        device = self.training.images.device
-        dtype = PRECISIONS[self.config.precision](device)
-        total = torch.zeros((), device=device)
+        generator = Shared.like(stream(self.seed, "train", number))
+        total = torch.zeros((), device=self.training.images.device)
         self.model.train()
         shuffled = batches(self.training, self.config.batch_size, generator, self.config.augment)
-        for step, (x, y) in enumerate(shuffled):
-            lr = self.set_lr((number * self.steps + step + 1) / (self.config.epochs * self.steps))
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                value = self.loss(self.caller, x, y, generator)
-            self.optimiser.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self.average.update_parameters(self.model)
-            total += value.detach()
-            if step % CHECK_EVERY == 0 or step == self.steps - 1:
-                _check(float(value.detach()), number + 1, step + 1)
-            advance()
+        together = Together(self.model)
+        with together.batch_norm():
+            for step, (x, y) in enumerate(shuffled):
+                done = (number * self.steps + step + 1) / (self.config.epochs * self.steps)
+                lr = self.set_lr(done)
+                self.optimiser.zero_grad(set_to_none=True)
+                value = together.backward(self.mean_loss, x, y, generator)
+                self.optimiser.step()
+                self.average.update_parameters(self.model)
+                total += value
+                if step % CHECK_EVERY == 0 or step == self.steps - 1:
+                    _check(float(value), number + 1, step + 1)
+                advance()
         clean, attacked = self.validate()
         seconds = time.perf_counter() - began
         self.record(Epoch(number + 1, float(total) / self.steps, clean, attacked, lr, seconds))
         advance(0, _note(self.history[-1]))
+
+    def mean_loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the loss of images, in the precision of the config."""
+        device = self.training.images.device
+        dtype = PRECISIONS[self.config.precision](device)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            return self.loss(self.caller, x, y, generator)
 
     def set_lr(self, done: float) -> float:
         """Set and return the learning rate for a share of training done."""
@@ -181,7 +190,7 @@ class Run:
             weights = self.average.module.state_dict()
             self.best_weights = {name: t.detach().clone() for name, t in weights.items()}
         self.history.append(epoch)
-        if self.folder is None:
+        if self.folder is None or not main_process():
             return
         history = [e._asdict() for e in self.history]
         card = {"identity": self.identity, "history": history}
