@@ -14,7 +14,8 @@ from robustlens.cli.studies import List, Run, Talk
 from robustlens.cli.train import Recipes, Train
 from robustlens.cli.transfer import Transfer
 from robustlens.cli.zoo import MODELS, ModelsHelp
-from robustlens.errors import InputError, TrainingDiverged
+from robustlens.errors import InputError, ProcessLost, TrainingDiverged
+from robustlens.processes import joined, launched, main_process
 from robustlens.progress import console
 
 COMMANDS: Mapping[str, Build] = {
@@ -38,14 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         command = parse(words)
-        answer = command.run()
-        show(answer, command)
+        if launched() > 1 and not command.together:
+            raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
+        with joined():
+            answer = command.run()
+            if main_process():
+                show(answer, command)
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
     except TrainingDiverged as error:
         return _fail(1, f"robustlens: training diverged: {error}")
+    except ProcessLost as error:
+        return _fail(1, f"robustlens: {error}; {_continues(words)}.")
     except KeyboardInterrupt:
-        return _fail(130, "robustlens: interrupted; the same command continues from what is saved.")
+        return _fail(130, f"robustlens: interrupted; {_continues(words)}.")
     return answer.code
 
 
@@ -76,6 +83,11 @@ def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Co
         args=list(words),
         config=(tyro.conf.OmitArgPrefixes,),
     )
+
+
+def _continues(words: Sequence[str]) -> str:
+    again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
+    return f"the same command{again} continues from what is saved"
 
 
 def _fail(code: int, message: str) -> int:

@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
 from robustlens.errors import InputError
+from robustlens.processes import own
 
 
 class Answer(NamedTuple):
@@ -22,6 +23,7 @@ class Answer(NamedTuple):
 class Command(ABC):
     """A command; its docstring is the help, its fields are the flags."""
 
+    together: ClassVar[bool] = False  # whether several processes of torchrun can share the work
     json: bool = False  # print exactly one JSON object on standard output
 
     @abstractmethod
@@ -42,11 +44,13 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def device(name: str) -> torch.device:
     """Return a device by name; "auto" is the accelerator if there is one, else the CPU.
 
+    Of several processes each gets an accelerator of its own.
+
     Raises:
         InputError: no such device on this machine.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return own(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
@@ -55,4 +59,4 @@ def device(name: str) -> torch.device:
             "auto, cpu or cuda",
             "change --device",
         ) from None
-    return torch.device(name)
+    return own(torch.device(name))

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from torch import nn
 
@@ -14,8 +15,10 @@ from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
+from robustlens.evaluation.ledger import put_aside
 from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
+from robustlens.processes import main_process
 from robustlens.provenance import Provenance, clock, command_line, provenance
 
 
@@ -33,6 +36,7 @@ class Evaluate(Command):
     --norm linf --eps 8/255 --attack autoattack --limit 1000
     """
 
+    together: ClassVar[bool] = True
     data: str  # a name from "robustlens data list", or a path
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
     model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
@@ -64,14 +68,14 @@ class Evaluate(Command):
         check_scale(attack.ball, data.shape)
         probe(model, data)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
-        if save.exists() and not self.resume:
-            save.replace(save.with_suffix(".old"))  # an earlier run is put aside, not lost
+        if not self.resume:
+            put_aside(save)  # an earlier run is not lost
         with clock() as seconds:
             result = attacked_accuracy(
                 model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
             )
         origin = self._origin(data, seconds())
-        if self.board is not None:
+        if self.board is not None and main_process():
             name = self.model or str(self.weights)
             board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
             write_json(self.board, {**board, "name": name})
