@@ -107,6 +107,7 @@ def _write_weights(folder: Path) -> None:
         (folder / f"{name}{processes.rank()}.json").write_text(json.dumps(rows))
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(tmp_path: Path) -> None:
     together(_write_weights, 2, tmp_path)
     for name in LOSSES:
@@ -162,7 +163,8 @@ def pixels(trained: Any) -> Dataset:
     return Dataset(images, trained.y, tuple("abcdefghij"), "part")
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [3])
 def test_evaluation_is_shared_and_the_rows_are_the_same(
     trained: Any, tmp_path: Path, count: int
 ) -> None:
@@ -178,7 +180,8 @@ def test_evaluation_is_shared_and_the_rows_are_the_same(
     assert not list(tmp_path.glob("*.part*"))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
 def test_any_number_of_processes_goes_on_with_the_parts_of_others(
     trained: Any, tmp_path: Path, count: int
 ) -> None:
@@ -222,6 +225,7 @@ def _diverge(folder: Path) -> None:
         train(model, small_data(), loss, CONFIG, seed=0)
 
 
+@pytest.mark.slow
 def test_all_processes_stop_when_one_part_of_the_loss_is_not_finite(tmp_path: Path) -> None:
     together(_diverge, 2, tmp_path)
 
