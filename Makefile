@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORDS ?=
+# Tests run in a process for each core; those that share the run of the talk stay together.
+WORKERS ?= -n auto --dist loadgroup
 
 .PHONY: talk test fast check bench clean
 
@@ -9,11 +11,11 @@ talk: .venv/base.done  ## run every study on packaged data, write runs/talk/inde
 	$(BIN)/robustlens talk --preset quick $(WORDS)
 
 test: .venv/dev.done  ## all tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term:skip-covered --cov-fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='$(CORE)'
 
 fast: .venv/dev.done  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 check: .venv/dev.done  ## style, types
 	$(BIN)/ruff check

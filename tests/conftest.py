@@ -18,6 +18,13 @@ settings.register_profile("suite", deadline=None, derandomize=True, max_examples
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that read the run of the talk in one process, so that it is run once."""
+    for item in items:
+        if "talk" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("talk"))
+
+
 class Linear(nn.Module):
     """Two classes; logit 1 minus logit 0 is w.x, so the margin moves by eps * dual norm of w."""
 

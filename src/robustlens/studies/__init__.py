@@ -9,6 +9,7 @@ from robustlens.studies.claims import CLAIMS, Claim
 from robustlens.studies.features import (
     experiment_controls,
     features_model,
+    human_vs_model_priors,
     not_batchnorm_alone,
     robust_training_prior,
     robustification,
@@ -35,10 +36,13 @@ from robustlens.studies.pictures import (
 from robustlens.studies.practice import (
     adversarial_perturbations,
     adversary_as_critic,
+    capacity,
+    data_efficiency,
     gradient_masking,
     perception_alignment,
     robust_erm,
     security_curve,
+    standard_accuracy_curve,
 )
 from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.studies.result import Number, Result, Verdict
@@ -59,6 +63,8 @@ STUDIES: dict[str, Study] = {
         robust_erm,
         security_curve,
         gradient_masking,
+        capacity,
+        standard_accuracy_curve,
         tension_theorem,
         computational_barrier,
         gaussian_sample_complexity,
@@ -72,7 +78,9 @@ STUDIES: dict[str, Study] = {
         robustification,
         not_batchnorm_alone,
         transferability_plot,
+        human_vs_model_priors,
         robust_training_prior,
+        data_efficiency,
         perception_alignment,
         adversary_as_critic,
     )

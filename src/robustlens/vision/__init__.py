@@ -1,5 +1,12 @@
-"""What models see: gradients at the pixels, and (to come) representations and synthesis."""
+"""What models see: gradients at the pixels, explanations made of them, and (to come) representations and synthesis."""
 
+from robustlens.vision.explain import (
+    blurred,
+    blurred_gradient,
+    gradient_times_input,
+    integrated_gradients,
+    smooth_gradient,
+)
 from robustlens.vision.gradients import (
     class_means,
     cosine,
@@ -10,10 +17,15 @@ from robustlens.vision.gradients import (
 )
 
 __all__ = [
+    "blurred",
+    "blurred_gradient",
     "class_means",
     "cosine",
+    "gradient_times_input",
     "high_frequency_share",
+    "integrated_gradients",
     "loss_gradient",
     "picture",
     "runner_up",
+    "smooth_gradient",
 ]
