@@ -26,7 +26,8 @@ from robustlens.training import TrainConfig
 
 CROPS = Augmentation(padding=4, flip=True)
 NET = Recipe(data="catdog", net="resnet", depth=8, width=48, stem_stride=2)
-SOURCE = replace(NET, images=9000, training=TrainConfig(epochs=25, lr=0.2, augment=CROPS))
+FINER = replace(NET, width=32, stem_stride=1)  # sees every pixel, about 48 MMAC
+TEACHING = TrainConfig(epochs=25, lr=0.2, augment=CROPS)  # how sources are trained
 LAST = TrainConfig(epochs=40, lr=0.1, validation=0, augment=CROPS)
 
 
@@ -34,14 +35,19 @@ LAST = TrainConfig(epochs=40, lr=0.1, validation=0, augment=CROPS)
 class Line:
     """How the set is made and how the new net is trained."""
 
+    eps: str = "0.5"
     steps: int = 25
     step_size: float = 0.1
     sources: int = 1
     shaken: bool = False  # pushed through random crops and flips
+    net: Recipe = NET  # of the sources and of the new net
     training: TrainConfig = LAST
 
 
 MORE = Line(sources=3, shaken=True)
+WIDER = Line(eps="1.0", step_size=0.2)
+WIDEST = replace(WIDER, sources=3, shaken=True)
+DECAYED = replace(LAST, weight_decay=5e-3)
 JITTER = replace(LAST, augment=replace(CROPS, jitter=0.4))
 LINES = {
     "one source": Line(),
@@ -52,6 +58,22 @@ LINES = {
     "the same, 120 epochs": replace(MORE, training=replace(LAST, epochs=120)),
     "three sources, crops and flips, 100 steps": replace(MORE, steps=100),
     "five sources, crops and flips": replace(MORE, sources=5),
+    "the same, weight decay 0.005": replace(MORE, training=DECAYED),
+    "the same, weight decay 0.002, 120 epochs": replace(
+        MORE, training=replace(LAST, weight_decay=2e-3, epochs=120)
+    ),
+    "one source, radius 1": WIDER,
+    "one source, radius 1, weight decay 0.005": replace(WIDER, training=DECAYED),
+    "three sources, crops and flips, radius 1": WIDEST,
+    "the same, radius 1, weight decay 0.002": replace(
+        WIDEST, training=replace(LAST, weight_decay=2e-3)
+    ),
+    "one source, finer net": Line(net=FINER),
+    "one source, finer net, weight decay 0.002": Line(
+        net=FINER, training=replace(LAST, weight_decay=2e-3)
+    ),
+    "one source, finer net, radius 1": replace(WIDER, net=FINER),
+    "three sources, crops and flips, finer net": replace(MORE, net=FINER),
 }
 
 
@@ -69,24 +91,27 @@ def measure(name: str, out: Path, split: str) -> dict[str, Any]:
         return dict(read_json(path))
     plan = LINES[name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    source = SOURCE if split == "validation" else replace(SOURCE, images=0)
+    images = 9000 if split == "validation" else 0
+    source = replace(plan.net, images=images, training=TEACHING)
     with clock() as seconds:
         nets = [
             fit(replace(source, seed=seed), out / "models", device) for seed in range(plan.sources)
         ]
-        made = f"{split}-{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}"
+        radius = "" if plan.eps == "0.5" else f"-{plan.eps}"
+        finer = "" if plan.net == NET else "-finer"
+        made = f"{split}-{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}{radius}{finer}"
         relabelled(
             source.dataset().to(device),
             nets[0],
             out / "made" / made,
             targets="other",
-            eps="0.5",
+            eps=plan.eps,
             steps=plan.steps,
             step_size=plan.step_size,
             also=nets[1:],
             augment=CROPS if plan.shaken else Augmentation(),
         )
-        learner = replace(NET, data=str(out / "made" / made), training=plan.training)
+        learner = replace(plan.net, data=str(out / "made" / made), training=plan.training)
         model, card = fit(learner, out / "models", device)
         real = validation() if split == "validation" else load("catdog", "test")
         rate = accuracy(model, real.to(device)).rate

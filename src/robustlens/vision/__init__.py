@@ -1,4 +1,4 @@
-"""What models see: gradients at the pixels, explanations made of them, and (to come) representations and synthesis."""
+"""What models see: gradients at the pixels, and explanations that are made of them."""
 
 from robustlens.vision.explain import (
     blurred,
