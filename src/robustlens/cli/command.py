@@ -1,14 +1,17 @@
 """What a command is: a dataclass whose fields are flags, and a `run` that gives an answer."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 
+from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.processes import own
+from robustlens.provenance import Provenance, command_line, provenance
 
 
 class Answer(NamedTuple):
@@ -39,6 +42,18 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     cells = [heads, *rows]
     widths = [max(len(row[k]) for row in cells) for k in range(len(heads))]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+
+
+def origin(command: Command, data: Dataset, seed: int, seconds: float) -> Provenance:
+    """Return where the numbers of this command come from: its words, flags, data and device."""
+    return provenance(
+        command_line("robustlens", *sys.argv[1:]),
+        {k: str(v) for k, v in asdict(command).items()},
+        seed=seed,
+        seconds=seconds,
+        data={data.name: data.digest},
+        device=data.images.device,
+    )
 
 
 def device(name: str) -> torch.device:

@@ -1,6 +1,5 @@
 """`robustlens evaluate`: how accurate a model is, as images are and under attack."""
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +9,7 @@ from torch import nn
 from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
-from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.command import Answer, Command, device, origin
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
@@ -19,7 +18,7 @@ from robustlens.evaluation.ledger import put_aside
 from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
-from robustlens.provenance import Provenance, clock, command_line, provenance
+from robustlens.provenance import Provenance, clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +73,12 @@ class Evaluate(Command):
             result = attacked_accuracy(
                 model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
             )
-        origin = self._origin(data, seconds())
+        where = origin(self, data, self.seed, seconds())
         if self.board is not None and main_process():
             name = self.model or str(self.weights)
             board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
             write_json(self.board, {**board, "name": name})
-        return _answer(result, data, origin, save)
+        return _answer(result, data, where, save)
 
     def _attack(self) -> Bound:
         if self.attack not in ATTACKS:
@@ -93,18 +92,8 @@ class Evaluate(Command):
         same = ("json", "records", "resume", "board", "device")
         return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
 
-    def _origin(self, data: Dataset, seconds: float) -> Provenance:
-        return provenance(
-            command_line("robustlens", *sys.argv[1:]),
-            {k: str(v) for k, v in asdict(self).items()},
-            seed=self.seed,
-            seconds=seconds,
-            data={data.name: data.digest},
-            device=data.images.device,
-        )
 
-
-def _answer(result: Evaluation, data: Dataset, origin: Provenance, save: Path) -> Answer:
+def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) -> Answer:
     numbers = {"clean accuracy": result.clean, result.name: result.rate}
     per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
     payload = {
@@ -113,10 +102,10 @@ def _answer(result: Evaluation, data: Dataset, origin: Provenance, save: Path) -
         "per_class": {name: rate._asdict() for name, rate in per_class.items()},
         "confusion": result.confusion(len(data.classes)).tolist(),
         "records": str(save),
-        "provenance": origin.as_dict(),
+        "provenance": where.as_dict(),
     }
     n, broken = result.rate.n, result.broken_by()
-    lines = [f"{data.name}, {n} images, 95 % intervals, {origin.seconds:.0f} s"]
+    lines = [f"{data.name}, {n} images, 95 % intervals, {where.seconds:.0f} s"]
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     low = min(per_class, key=lambda name: per_class[name].value)

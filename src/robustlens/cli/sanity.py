@@ -1,16 +1,15 @@
 """`robustlens sanity`: is a model's robustness real, and is the model used as it should be?"""
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robustlens.balls import ball
 from robustlens.cli.bring import brought
-from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.command import Answer, Command, device, origin
 from robustlens.data import load as load_data
 from robustlens.evaluation import on_device_of
 from robustlens.evaluation.scale import check_scale
-from robustlens.provenance import clock, command_line, provenance
+from robustlens.provenance import clock
 from robustlens.sanity import check_model
 
 
@@ -44,14 +43,7 @@ class Sanity(Command):
         check_scale(within, data.shape)
         with clock() as seconds:
             checks = check_model(model, data, within, images=self.limit, seed=self.seed)
-        origin = provenance(
-            command_line("robustlens", *sys.argv[1:]),
-            {k: str(v) for k, v in asdict(self).items()},
-            seed=self.seed,
-            seconds=seconds(),
-            data={data.name: data.digest},
-            device=data.images.device,
-        )
+        where = origin(self, data, self.seed, seconds())
         warned = [check.name for check in checks if check.warned]
         foot = f"{len(warned)} of {len(checks)} checks warn" + (
             f": {', '.join(warned)}" * bool(warned)
@@ -59,6 +51,6 @@ class Sanity(Command):
         payload = {
             "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
             "warned": warned,
-            "provenance": origin.as_dict(),
+            "provenance": where.as_dict(),
         }
         return Answer(payload, "\n".join([*map(str, checks), foot]))

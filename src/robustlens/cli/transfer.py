@@ -1,8 +1,7 @@
 """`robustlens transfer`: who falls for whose adversarial examples."""
 
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
@@ -10,12 +9,12 @@ from torch import nn
 from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
-from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.command import Answer, Command, device, origin
 from robustlens.data import load as load_data
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import on_device_of, transfer_matrix
 from robustlens.evaluation.scale import check_scale
-from robustlens.provenance import clock, command_line, provenance
+from robustlens.provenance import clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +59,7 @@ class Transfer(Command):
             table = transfer_matrix(
                 models, data, attack, seed=self.seed, batch_size=self.batch_size
             )
-        origin = provenance(
-            command_line("robustlens", *sys.argv[1:]),
-            {k: str(v) for k, v in asdict(self).items()},
-            seed=self.seed,
-            seconds=seconds(),
-            data={data.name: data.digest},
-            device=data.images.device,
-        )
+        where = origin(self, data, self.seed, seconds())
         cells = [
             {"made on": source, "shown to": target, **rate._asdict()}
             for source, target, rate in table.pairs()
@@ -77,10 +69,10 @@ class Transfer(Command):
             "attack": table.attack,
             "pairs": cells,
             "clean accuracy": clean,
-            "provenance": origin.as_dict(),
+            "provenance": where.as_dict(),
         }
         head = f"{data.name}, {len(data)} images, {table.attack}, 95 % intervals"
-        return Answer(payload, f"{head}, {origin.seconds:.0f} s\n\n{table}")
+        return Answer(payload, f"{head}, {where.seconds:.0f} s\n\n{table}")
 
     def _models(self) -> dict[str, nn.Module]:
         if len(self.weights) < 2:
