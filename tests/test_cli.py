@@ -341,3 +341,14 @@ def test_the_module_runs() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert len(json.loads(done.stdout)["claims"]) == len(CLAIMS)
+
+
+@pytest.mark.slow
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    words = [sys.executable, "-m", "robustlens", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        done.stdout.close()
+        said = done.stderr.read()
+    assert (done.returncode, said) == (141, b"")

@@ -1,6 +1,7 @@
 """From words on a command line to a command, and from its answer to an exit code."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, f"robustlens: training diverged: {error}")
     except ProcessLost as error:
         return _fail(1, f"robustlens: {error}; {_continues(words)}.")
+    except BrokenPipeError:  # the reader has seen enough, as in `robustlens ... | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return _fail(130, f"robustlens: interrupted; {_continues(words)}.")
     return answer.code
