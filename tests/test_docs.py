@@ -21,7 +21,7 @@ def test_the_readme_runs(
         exec(block, space)
     said = capsys.readouterr().out
     shown = re.findall(r"```python\n[^`]*```\n```\n([^`]*)```", README)
-    assert len(shown) == 2
+    assert len(shown) == 3
     number = re.compile(r"[\d.]+")
     assert number.sub("0", said) == number.sub("0", "".join(shown))
 
