@@ -12,19 +12,35 @@ def test_silent_when_not_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_terminal_sees_title_and_note_on_standard_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Make standard error a terminal."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(
         progress, "console", progress.Console(stderr=True, force_terminal=True, width=80)
     )
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_sees_title_and_note_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with progress.bar("working", total=2) as advance:
         advance(1, "clean 0.91")
     out, err = capsys.readouterr()
     assert out == ""
     assert "working" in err
     assert "clean 0.91" in err
+
+
+@pytest.mark.usefixtures("terminal")
+def test_columns_become_a_table_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.bar("attacking", total=4) as advance:
+        advance(2, {})
+        assert "time left" not in capsys.readouterr().err
+        advance(1, {"clean so far": "91.0%", "robust so far": "54.0%"})
+    seen = capsys.readouterr().err
+    assert all(word in seen for word in ("clean so far", "robust so far", "54.0%", "time left"))
 
 
 def test_exceptions_pass_through() -> None:

@@ -81,7 +81,7 @@ def auto_pgd(
         (Linf(0.3), project_linf, np.sign),
         (L2(0.5), project_l2, lambda g: g / np.linalg.norm(g)),
     ],
-    ids=str,
+    ids=("linf", "l2"),
 )
 def test_auto_step_walks_as_the_paper_says(ball: Linf | L2, project: Any, unit: Unit) -> None:
     steps = 100
