@@ -12,8 +12,7 @@ def test_silent_when_not_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make standard error a terminal."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(
@@ -21,10 +20,10 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     )
 
 
-@pytest.mark.usefixtures("terminal")
 def test_a_terminal_sees_title_and_note_on_standard_error(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pretend(monkeypatch)
     with progress.bar("working", total=2) as advance:
         advance(1, "clean 0.91")
     out, err = capsys.readouterr()
@@ -33,8 +32,10 @@ def test_a_terminal_sees_title_and_note_on_standard_error(
     assert "clean 0.91" in err
 
 
-@pytest.mark.usefixtures("terminal")
-def test_columns_become_a_table_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_become_a_table_with_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch)
     with progress.bar("attacking", total=4) as advance:
         advance(2, {})
         assert "time left" not in capsys.readouterr().err
