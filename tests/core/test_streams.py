@@ -5,7 +5,7 @@ import torch
 from scipy.stats import kstest
 from torch import nn
 
-from robustlens.streams import initialised, normal, stream, uniform
+from robustlens.streams import Shared, initialised, normal, stream, uniform
 
 
 def test_the_same_name_gives_the_same_bits_here_and_everywhere() -> None:
@@ -48,3 +48,15 @@ def test_initialisation_has_a_seed_and_leaves_the_global_state() -> None:
     with pytest.raises(ZeroDivisionError):
         initialised(0, lambda: 1 / 0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_processes_that_share_a_generator_draw_what_one_would() -> None:
+    whole = uniform(torch.zeros(5, 3), stream(0, "batch"))
+    for rows in (slice(0, 2), slice(2, 5)):
+        generator = Shared.like(stream(0, "batch"))
+        with generator.part(rows, whole=5):
+            mine = uniform(torch.zeros(rows.stop - rows.start, 3), generator)
+        assert torch.equal(mine, whole[rows])
+        after = Shared.like(stream(0, "batch"))
+        uniform(torch.zeros(5, 3), after)
+        assert torch.equal(normal(torch.zeros(4), generator), normal(torch.zeros(4), after))
