@@ -31,7 +31,7 @@ from robustlens.nets.architecture import Architecture
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import Shared, initialised
 from robustlens.training import TrainConfig, train
-from robustlens.training.run import STATE
+from robustlens.training.state import STATE
 from robustlens.training.together import Together
 from robustlens.types import Loss
 

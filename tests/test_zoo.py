@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table, "SHIPPED", folder)
         patch.setattr("robustlens.attacks.ensemble.VERSIONS", {"standard": _short})
-        for name, recipe in (("first", TINY_ROBUST), ("second", TINY)):
+        for name, recipe in (("first", TINY_ROBUST), ("second", replace(TINY, size=14))):
             patch.setattr(checkpoints, "SHARD_BYTES", {"first": 10**6, "second": 2000}[name])
             fit(recipe, folder / "models")
             source = folder / "models" / recipe.name / "weights.safetensors"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import torch
 import tyro
 
-from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.command import Answer, Command, columns, device
 from robustlens.cli.models import short
 from robustlens.errors import InputError
 from robustlens.provenance import command_line, hardware
@@ -82,19 +82,12 @@ class Recipes(Command):
             {"name": n.name, "fits": n.fits, "recipe": n.recipe.as_dict(), "same": n.recipe.command}
             for n in ours
         ]
-        lines = _aligned([(n.name, n.recipe.data, n.net, n.loss, n.fits) for n in ours])
+        heads = ("name", "data", "net", "loss", "fits")
+        lines = columns(heads, [(n.name, n.recipe.data, n.net, n.loss, n.fits) for n in ours])
         foot = (
             "robustlens train --recipe NAME trains one; with --dry-run it says how long that takes"
         )
         return Answer({"recipes": rows}, "\n".join([*lines, "", foot]))
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def _rehearsed(found: Rehearsal, where: torch.device) -> Answer:

@@ -7,13 +7,8 @@ robustness_curve(model, data, "l2", [0.25, 0.5, 1.0]).rates
 
 from robustlens.evaluation.board import entry
 from robustlens.evaluation.curve import Curve, minimum_norm_curve, pgd_curve, robustness_curve
-from robustlens.evaluation.measure import (
-    accuracy,
-    attacked_accuracy,
-    checked_logits,
-    on_device_of,
-    pgd_accuracy,
-)
+from robustlens.evaluation.decisions import checked_logits, on_device_of
+from robustlens.evaluation.measure import accuracy, attacked_accuracy, pgd_accuracy
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import Evaluation, Record, merge
 from robustlens.evaluation.transfer_matrix import TransferMatrix, transfer_matrix

@@ -15,7 +15,8 @@ from robustlens.attacks import Bound, bind, pgd
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.evaluation.measure import attacked_accuracy, progress, right_as_they_are
+from robustlens.evaluation.decisions import progress, right_as_they_are
+from robustlens.evaluation.measure import attacked_accuracy
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED
 from robustlens.modes import frozen

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustlens.attacks import (
     Bound,
@@ -25,12 +25,11 @@ from robustlens.attacks.worst import names
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
 from robustlens.data.augment import unit
-from robustlens.errors import InputError
+from robustlens.evaluation.decisions import checked_logits
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
 from robustlens.modes import frozen
-from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of
 from robustlens.objectives import logit_margin
 from robustlens.progress import Note, bar
@@ -106,41 +105,6 @@ def pgd_accuracy(
     return attacked_accuracy(model, data, attack, seed=seed, batch_size=batch_size)
 
 
-def right_as_they_are(model: Model, x: Images, y: Labels) -> Tensor:
-    """Return where the model predicts y, boolean (b,); raises as `checked_logits`."""
-    return checked_logits(model, x, y).argmax(dim=1) == y
-
-
-def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
-    """Return the logits of a batch.
-
-    Raises:
-        InputError: they are not (b, k), not finite, or a label is none of their classes.
-    """
-    with torch.no_grad():
-        z = logits(model, x)
-    if z.dim() != 2 or len(z) != len(x):
-        raise InputError(
-            f"a model that gives shape {tuple(z.shape)} for {len(x)} images",
-            f"logits of shape ({len(x)}, classes)",
-            "wrap the model so that it returns logits alone",
-        )
-    finite = z.isfinite().all(dim=1)
-    if not finite.all():
-        raise InputError(
-            f"logits that are not finite for {int((~finite).sum())} of {len(x)} images",
-            "finite logits",
-            "look for a division by zero or an overflow in the model",
-        )
-    if int(y.max()) >= z.shape[1]:
-        raise InputError(
-            f"label {int(y.max())} for a model with {z.shape[1]} classes",
-            f"labels from 0 to {z.shape[1] - 1}",
-            "use the data set that the model was trained for",
-        )
-    return z
-
-
 def unattacked(x: Images, z: Logits, y: Labels) -> Found:
     """Return what no attack finds: the images that are wrong as they are."""
     done = z.argmax(dim=1) != y
@@ -196,14 +160,6 @@ def _rows(
     return [Record(*cells) for cells in zip(*columns, strict=True)]
 
 
-def progress(data: Dataset, size: int, title: str) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Walk over batches with a bar: place of the first image, images, labels."""
-    with bar(title, len(data)) as advance:
-        for start, (x, y) in zip(range(0, len(data), size), batches(data, size), strict=True):
-            yield start, x, y
-            advance(len(x))
-
-
 def _walk(
     data: Dataset,
     size: int,
@@ -243,11 +199,3 @@ def _header(name: str, model: Model, data: Dataset, seed: int, batch_size: int) 
         "seed": seed,
         "batch_size": batch_size,
     }
-
-
-def on_device_of(model: Model, data: Dataset) -> Dataset:
-    """Return the data on the device of the model's parameters (as it is for a plain function)."""
-    if not isinstance(model, nn.Module):
-        return data
-    first = next(model.parameters(), None)
-    return data if first is None else data.to(first.device)

@@ -19,7 +19,7 @@ from torch import Tensor
 from robustlens.attacks import Bound
 from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
-from robustlens.evaluation.measure import checked_logits, progress
+from robustlens.evaluation.decisions import checked_logits, progress
 from robustlens.evaluation.rate import Rate
 from robustlens.modes import frozen
 from robustlens.streams import stream

@@ -8,7 +8,7 @@
 The same recipe on the same data gives the same folder, named after its digest.
 """
 
-from robustlens.recipes.fit import VALIDATION_STEPS, WEIGHTS, fit
+from robustlens.recipes.fit import VALIDATION_STEPS, WEIGHTS, fit, untrained
 from robustlens.recipes.named import Named, named, recipe_names
 from robustlens.recipes.recipe import ATTACKED, LOSSES, Recipe
 from robustlens.recipes.rehearse import Rehearsal, rehearse
@@ -25,4 +25,5 @@ __all__ = [
     "named",
     "recipe_names",
     "rehearse",
+    "untrained",
 ]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from robustlens.data import Dataset
 from robustlens.errors import InputError
@@ -42,6 +43,16 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
         )
     found.model.to(device)
     return found
+
+
+def untrained(recipe: Recipe, data: Dataset, device: torch.device | None = None) -> nn.Module:
+    """Return the net of a recipe with random weights, not those its training starts from.
+
+    A control: what such a net shows as well was not learned. In evaluation mode.
+    """
+    architecture = recipe.architecture(data)
+    net = initialised(recipe.seed + 1, architecture.build)
+    return net.to(device or torch.device("cpu")).eval()
 
 
 def _train(recipe: Recipe, data: Dataset, place: Path, device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""A training in progress: what an epoch does, and how its state is saved and taken up again."""
+"""A training in progress: what an epoch does, and what is kept of it."""
 
 import math
 import time
@@ -13,25 +13,22 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from robustlens.data import Dataset, batches
-from robustlens.errors import InputError, TrainingDiverged
+from robustlens.errors import TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json
 from robustlens.losses import describe
-from robustlens.nets.checkpoints import read_tensors, write_tensors
 from robustlens.processes import check_same, main_process
 from robustlens.progress import Advance
 from robustlens.streams import Shared, stream
 from robustlens.training.config import OPTIMISERS, PRECISIONS, TrainConfig
 from robustlens.training.schedules import SCHEDULES
+from robustlens.training.state import STATE, memory, read_state, remember, write_state
 from robustlens.training.together import Together
 from robustlens.training.track import log
 from robustlens.types import Attack, Loss
 
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
 LARGEST_LOSS = 1e4
-STATE = "state.safetensors"
-MOMENTUM = "momentum_buffer"
-"""What SGD remembers of a parameter."""
 
 
 class Epoch(NamedTuple):
@@ -193,53 +190,25 @@ class Run:
         if self.folder is None or not main_process():
             return
         history = [e._asdict() for e in self.history]
-        card = {"identity": self.identity, "history": history}
-        write_tensors(self.folder / STATE, self.tensors(), card)
-        log(self.folder, history)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return all tensors of the state under one dictionary of names."""
-        momenta = {
-            str(i) if key == MOMENTUM else f"{i}/{key}": tensor
-            for i, state in self.optimiser.state_dict()["state"].items()
-            for key, tensor in state.items()
-        }
         groups = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "best": self.best_weights,
-            "momentum": momenta,
+            "momentum": memory(self.optimiser),
         }
-        return {
-            f"{group}/{name}": tensor.detach().cpu().contiguous().clone()
-            for group, tensors in groups.items()
-            for name, tensor in tensors.items()
-        }
+        card = {"identity": self.identity, "history": history}
+        write_state(self.folder / STATE, groups, card)
+        log(self.folder, history)
 
     def resume(self, path: Path) -> None:
         """Take up the state of an earlier call, which must have been the same call."""
-        tensors, card = read_tensors(path)
-        if card.get("identity") != self.identity:
-            raise InputError(
-                f"{path} is the state of another run (model, data, loss, seed or config differ)",
-                "an empty folder, or the settings of that run",
-                "choose another output folder",
-            )
-        groups: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            group, name = key.split("/", 1)
-            groups.setdefault(group, {})[name] = tensor
+        groups, card = read_state(path, self.identity)
         self.model.load_state_dict(groups["model"])
         self.average.load_state_dict(groups["average"])
         device = self.training.images.device
         self.best_weights = {name: t.to(device) for name, t in groups["best"].items()}
-        state = self.optimiser.state_dict()
-        state["state"] = {}
-        for name, tensor in groups.get("momentum", {}).items():
-            i, _, key = name.partition("/")
-            state["state"].setdefault(int(i), {})[key or MOMENTUM] = tensor
-        self.optimiser.load_state_dict(state)
-        self.history = [Epoch(**line) for line in card["history"]]
+        remember(self.optimiser, groups.get("momentum", {}))
+        self.history = [Epoch(**line) for line in cast(list[dict[str, Any]], card["history"])]
 
 
 def _split(data: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:

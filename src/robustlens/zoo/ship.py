@@ -65,10 +65,11 @@ def ship(
         save(path, model, architecture=architecture, dtype=torch.float16,
              card={key: said[key] for key in KEPT})  # fmt: skip
     files = [_file(path) for path in sorted(folder.glob(f"{name}*")) if _belongs(path, name)]
-    images = load_data(data or said["recipe"]["data"], "test")
+    size = said["recipe"]["size"]
+    images = load_data(data or said["recipe"]["data"], "test", size=size or None)
     ball = {key: said["recipe"][key] for key in ("norm", "eps")}
     todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack)
-    evaluation = _evaluation(path, images, todo, device, records, say)
+    evaluation = {"size": size, **_evaluation(path, images, todo, device, records, say)}
     card = {"name": name, **_described(said), "files": files, "evaluation": evaluation}
     write_json(table.SHIPPED / f"{name}.json", card)
     return read_entry(table.SHIPPED / f"{name}.json")

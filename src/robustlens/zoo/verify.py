@@ -66,7 +66,8 @@ def verify(
         return Verdict(entry.name, Outcome.REFUSED, str(error))
     evaluation = entry.card["evaluation"]
     try:
-        data = load_data(evaluation["data"], evaluation["split"])
+        size = evaluation.get("size") or None
+        data = load_data(evaluation["data"], evaluation["split"], size=size)
     except InputError as error:
         return Verdict(entry.name, Outcome.SKIPPED, f"the files are right; but {error}")
     if data.digest != evaluation["digest"]:

@@ -6,8 +6,7 @@ import torch
 
 from robustlens.balls import ball, parse_eps
 from robustlens.errors import InputError
-from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised
+from robustlens.recipes import Recipe, fit, untrained
 from robustlens.studies.features import alignment_pictures as pictures
 from robustlens.studies.features.alignment_findings import (
     ALIKE,
@@ -63,11 +62,10 @@ def study(config: Config, bench: Bench) -> Findings:
         seed=config.seed,
     )
     models = {name: fit(r, bench.folder, bench.device).model for name, r in recipes(config).items()}
-    architecture = config.standard.architecture(data)
-    untrained = initialised(config.seed + 1, architecture.build).to(bench.device).eval()
+    blank = untrained(config.standard, data, bench.device)
     nets = {name: net(model, data, means, how) for name, model in models.items()}
     standard, *trained = list(nets)[: len(config.radii) + 2]
-    seen = shown(models[standard], untrained, data, means, how)
+    seen = shown(models[standard], blank, data, means, how)
     radii = (0.0, *config.radii, eps)
     curve = {name: nets[name] for name in (standard, *trained)}
     others = {name: nets[name] for name in (ALIKE, NOISY)}
@@ -82,7 +80,7 @@ def study(config: Config, bench: Bench) -> Findings:
             pictures.gallery(models[standard], robust, data, rows, how),
             pictures.against_eps(radii, found.nets, seen, norm),
             pictures.bars(curve, others, seen),
-            pictures.sanity(models[standard], untrained, data, rows, how),
+            pictures.sanity(models[standard], blank, data, rows, how),
             pictures.reliance(radii, found.nets, norm, str(how.within)),
         ),
         config.seed,

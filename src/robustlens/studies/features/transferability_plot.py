@@ -11,8 +11,8 @@ from robustlens.attacks import bind, pgd
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate, TransferMatrix, on_device_of, transfer_matrix
-from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised, stream
+from robustlens.recipes import Recipe, fit, untrained
+from robustlens.streams import stream
 from robustlens.studies.features.families import FAMILIES, members
 from robustlens.studies.features.made import Making, pushed, quick_learner, right, taught
 from robustlens.studies.features.ranks import RankCorrelation, rank_correlation, spearman
@@ -113,9 +113,8 @@ def _table(
 ) -> TransferMatrix:
     """Show all nets the examples of the source and of a net of its kind that learned nothing."""
     robust = fit(config.robust, bench.folder, bench.device)[0]
-    shape = config.standard.architecture(test)
-    untrained = initialised(config.seed + 1, shape.build).to(bench.device).eval()
-    models = {SOURCE: net, **own, ROBUST: robust, UNTRAINED: untrained}
+    blank = untrained(config.standard, test, bench.device)
+    models = {SOURCE: net, **own, ROBUST: robust, UNTRAINED: blank}
     attack = bind(pgd, ball(config.making.norm, config.making.eps), steps=config.steps)
     images = on_device_of(net, test)
     return transfer_matrix(models, images, attack, sources=(SOURCE, UNTRAINED), seed=config.seed)

@@ -9,8 +9,8 @@ from robustlens.attacks import pgd
 from robustlens.balls import ball
 from robustlens.data import Dataset, batches
 from robustlens.evaluation import on_device_of
-from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised, stream
+from robustlens.recipes import Recipe, fit, untrained
+from robustlens.streams import stream
 from robustlens.studies.pictures import Cell, Gallery
 from robustlens.studies.presets import (
     FULL,
@@ -55,7 +55,7 @@ def study(config: Config, bench: Bench) -> Findings:
     nets = {
         "robust": fit(config.robust, bench.folder, bench.device).model,
         "standard": fit(config.standard, bench.folder, bench.device).model,
-        "untrained": _untrained(config.robust, data, bench.device),
+        "untrained": untrained(config.robust, data, bench.device),
     }
     measured = {name: _measure(net, data, means) for name, net in nets.items()}
     numbers = {}
@@ -75,11 +75,6 @@ def study(config: Config, bench: Bench) -> Findings:
         config.seed,
         {data.name: data.digest},
     )
-
-
-def _untrained(recipe: Recipe, data: Dataset, device: torch.device) -> nn.Module:
-    architecture = recipe.architecture(data)
-    return initialised(recipe.seed + 1, architecture.build).to(device).eval()
 
 
 def _measure(model: Model, data: Dataset, means: Tensor) -> tuple[Tensor, Tensor]:
