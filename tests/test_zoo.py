@@ -267,7 +267,21 @@ def test_list_and_show(zoo: Path, made: Path, capsys: pytest.CaptureFixture[str]
     assert main(["models", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["shipped"]
     assert [(row["name"], row["folder"]) for row in rows] == [("first", str(zoo)), ("second", None)]
-    assert json.loads(said(capsys, 0, "models", "show", "first"))["name"] == "first"
+    assert json.loads(said(capsys, 0, "models", "show", "first", "--json"))["name"] == "first"
+    words = said(capsys, 0, "models", "show", "first")
+    clean, pgd, _ = entry("first").card["evaluation"]["numbers"]
+    assert words.startswith("first net small, width 4, for images of 1 x 28 x 28 classes T-shirt")
+    assert "trained by robustlens train --images 400" in words
+    assert f"clean {clean['value']:.1%} [{clean['low']:.1%}, " in words
+    assert f"PGD-20 l2 1.5 {pgd['value']:.1%}" in words
+    assert entry("first").files[0].sha256 in words
+    assert "fashion at 14 pixels" in said(capsys, 0, "models", "show", "second")
+    source = next((made / "models").glob("*adversarial*/weights.safetensors"))
+    trained = said(capsys, 0, "models", "show", source)
+    assert "test images" not in trained
+    assert "PGD accuracy" in trained
+    checkpoints.write_tensors(zoo / "bare.safetensors", {"w": torch.zeros(1)}, {"about": "this"})
+    assert said(capsys, 0, "models", "show", zoo / "bare.safetensors").endswith("bare.safetensors")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,10 @@
 """What the commands about models say in the same words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from robustlens.cli.command import columns
+from robustlens.zoo import Measured
 
 
 def short(validation: Mapping[str, Any]) -> str:
@@ -9,3 +12,62 @@ def short(validation: Mapping[str, Any]) -> str:
     clean, attacked = validation.get("clean_accuracy"), validation.get("pgd_accuracy")
     words = [] if clean is None else [f"clean accuracy {clean:.1%}"]
     return ", ".join(words + ([] if attacked is None else [f"PGD accuracy {attacked:.1%}"]))
+
+
+def lasting(seconds: float) -> str:
+    """Return a time in words: "40 s", "12 min", "3.5 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def told(card: Mapping[str, Any]) -> list[str]:
+    """Return a card for people: of a shipped model, of a trained one, or of any checkpoint."""
+    rows = [row for part in (_net, _training, _selected, _measured, _files) for row in part(card)]
+    return columns(("", ""), rows)[1:]
+
+
+def _net(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    rows = []
+    if net := card.get("architecture"):
+        depth = f"-{net['depth']}" if net["depth"] else ""
+        shape = f"{net['channels']} x {net['size']} x {net['size']}"
+        rows.append(("net", f"{net['net']}{depth}, width {net['width']}, for images of {shape}"))
+    if classes := card.get("classes"):
+        rows.append(("classes", ", ".join(classes)))
+    return rows
+
+
+def _training(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    origin = card.get("training") or card.get("provenance")
+    if not origin:
+        return []
+    data = ", ".join(f"{name} (digest {digest})" for name, digest in origin["data"].items())
+    where = f"{lasting(origin['seconds'])} on {origin['device']}, {origin['date']}"
+    return [("trained by", origin["command"]), ("on", data), ("in", where)]
+
+
+def _selected(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    found = card.get("validation", {})
+    if not short(found):
+        return []
+    return [("validation", f"{short(found)}; epoch {found['epoch']}, which these images selected")]
+
+
+def _measured(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    found = card.get("evaluation")
+    if not found:
+        return []
+    size = f" at {found['size']} pixels" if found.get("size") else ""
+    heads = ["test images", *[""] * (len(found["numbers"]) - 1)]
+    rows = [str(Measured.read(row)) for row in found["numbers"]]
+    rows[0] += f" ({found['data']}{size})"
+    return list(zip(heads, rows, strict=True))
+
+
+def _files(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    rows = [("licence", card["licence"])] if "licence" in card else []
+    return rows + [
+        ("file", f"{file['name']}, {file['bytes'] / 1e6:.2f} MB, SHA-256 {file['sha256']}")
+        for file in card.get("files", ())
+    ]

@@ -10,7 +10,7 @@ import torch
 import tyro
 
 from robustlens.cli.command import Answer, Command, columns, device
-from robustlens.cli.models import short
+from robustlens.cli.models import lasting, short
 from robustlens.errors import InputError
 from robustlens.provenance import command_line, hardware
 from robustlens.recipes import Recipe, Rehearsal, fit, named, recipe_names, rehearse
@@ -93,19 +93,13 @@ class Recipes(Command):
 def _rehearsed(found: Rehearsal, where: torch.device) -> Answer:
     lines = [
         f"{found.seconds:.2g} s for a step of {found.images} images on {hardware(where)}",
-        f"about {_time(found.estimate)} for {found.steps:,} steps of {found.batch} images; "
+        f"about {lasting(found.estimate)} for {found.steps:,} steps of {found.batch} images; "
         "validation comes on top",
         "nothing was written",
     ]
     if found.absent:
         lines.insert(0, f"made-up images: {found.absent}")
     return Answer({**found._asdict(), "estimate": found.estimate}, "\n".join(lines))
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _next(recipe: Recipe, weights: Path) -> str:

@@ -1,6 +1,5 @@
 """`robustlens models list | show | get | verify`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from robustlens.cli.command import Answer, Build, Command, columns, device
-from robustlens.cli.models import short
+from robustlens.cli.models import short, told
 from robustlens.nets.checkpoints import read
 from robustlens.zoo import Entry, Measured, Outcome, Verdict, entries, entry, get, verify
 from robustlens.zoo.places import find, folders
@@ -57,7 +56,9 @@ class ModelsList(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsShow(Command):
-    """Show the card of a model: recipe, data, training, accuracies, SHA-256 of its files.
+    """Show the card of a model: net, data, training, accuracies, SHA-256 of its files.
+
+    With --json, all of it.
 
     Example: robustlens models show cifar10-l2-0.5
 
@@ -70,7 +71,7 @@ class ModelsShow(Command):
         """Show it."""
         shipped = entries().get(str(self.model))
         card = dict(shipped.card) if shipped is not None else read(self.model)[1]
-        return Answer(card, json.dumps(card, indent=2, ensure_ascii=False))
+        return Answer(card, "\n".join([str(self.model), *(f"  {line}" for line in told(card))]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class ModelsVerify(Command):
         counts = {o.value: sum(v.outcome is o for v in verdicts) for o in Outcome}
         foot = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         text += ["", *(f"{v.name}: {v.reason}" for v in verdicts if v.reason), foot]
-        payload = {"models": [_told(verdict) for verdict in verdicts], **counts}
+        payload = {"models": [_row_of(verdict) for verdict in verdicts], **counts}
         return Answer(payload, "\n".join(text), int(any(v.failed for v in verdicts)))
 
 
@@ -160,7 +161,7 @@ def _lines(verdict: Verdict) -> Sequence[list[str]]:
     return [head + pair for head, pair in zip(heads, pairs, strict=True)]
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _row_of(verdict: Verdict) -> dict[str, Any]:
     return {
         "name": verdict.name,
         "outcome": verdict.outcome.value,
