@@ -5,8 +5,8 @@
 Nets are trained on 9,000 of CIFAR-10's dogs and cats, their images pushed towards the other class
 (D_other, l2 0.5) and given that label; new nets are trained on those alone and measured on the
 1,000 real images that took no part (validation). Every finished line is kept in the folder, so
-that a run goes on where it was stopped. The setting that wins there is the one that is measured
-on the test images, once.
+that a run goes on where it was stopped. The net that wins there is the one that is measured on the
+test images, once (`--test`).
 """
 
 import argparse
@@ -24,6 +24,7 @@ from robustlens.provenance import clock
 from robustlens.recipes import Recipe, fit
 from robustlens.training import TrainConfig
 
+TAUGHT = 9000  # images that sources learn from and the sets are made of
 CROPS = Augmentation(padding=4, flip=True)
 NET = Recipe(data="catdog", net="resnet", depth=8, width=48, stem_stride=2)
 FINER = replace(NET, width=32, stem_stride=1)  # sees every pixel, about 48 MMAC
@@ -49,6 +50,7 @@ WIDER = Line(eps="1.0", step_size=0.2)
 WIDEST = replace(WIDER, sources=3, shaken=True)
 DECAYED = replace(LAST, weight_decay=5e-3)
 JITTER = replace(LAST, augment=replace(CROPS, jitter=0.4))
+ADAM = replace(LAST, optimiser="adam", lr=0.001, weight_decay=0.2)
 LINES = {
     "one source": Line(),
     "three sources, through crops and flips": MORE,
@@ -61,6 +63,10 @@ LINES = {
     "the same, weight decay 0.005": replace(MORE, training=DECAYED),
     "the same, weight decay 0.002, 120 epochs": replace(
         MORE, training=replace(LAST, weight_decay=2e-3, epochs=120)
+    ),
+    "the same, AdamW, weight decay 0.2": replace(MORE, training=ADAM),
+    "five sources, crops and flips, weight decay 0.002": replace(
+        MORE, sources=5, training=replace(LAST, weight_decay=2e-3)
     ),
     "one source, radius 1": WIDER,
     "one source, radius 1, weight decay 0.005": replace(WIDER, training=DECAYED),
@@ -91,15 +97,16 @@ def measure(name: str, out: Path, split: str) -> dict[str, Any]:
         return dict(read_json(path))
     plan = LINES[name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images = 9000 if split == "validation" else 0
-    source = replace(plan.net, images=images, training=TEACHING)
+    source = replace(plan.net, images=TAUGHT, training=TEACHING)
     with clock() as seconds:
         nets = [
             fit(replace(source, seed=seed), out / "models", device) for seed in range(plan.sources)
         ]
         radius = "" if plan.eps == "0.5" else f"-{plan.eps}"
         finer = "" if plan.net == NET else "-finer"
-        made = f"{split}-{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}{radius}{finer}"
+        made = (
+            f"validation-{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}{radius}{finer}"
+        )
         relabelled(
             source.dataset().to(device),
             nets[0],
@@ -132,7 +139,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/dogs-and-cats"))
     parser.add_argument("--only", nargs="*", default=list(LINES))
-    parser.add_argument("--test", action="store_true", help="the test images, for the winner only")
+    parser.add_argument(
+        "--test", action="store_true", help="ask the net of --only about the test images"
+    )
     options = parser.parse_args()
     for name in options.only:
         row = measure(name, options.out, "test" if options.test else "validation")

@@ -62,7 +62,7 @@ class Measured:
     trial: Trial
     rate: Rate
     name: str = ""  # in full, with all settings
-    seconds: float = 0.0
+    seconds: float = 0.0  # of the last turn, where a measurement was stopped and taken up
 
     def as_dict(self) -> dict[str, Any]:
         """Return one flat row, for a JSON file."""
