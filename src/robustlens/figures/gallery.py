@@ -5,13 +5,14 @@ draw_gallery(Gallery("attack", "...", columns=("image", "attacked"), rows=rows),
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from robustlens.errors import InputError
-from robustlens.figures.canvas import Canvas, height_of, wrap
+from robustlens.figures.canvas import Canvas, height_of, width_of, wrap
 from robustlens.figures.theme import Theme
 from robustlens.studies.pictures import Cell, Gallery
 
@@ -64,21 +65,37 @@ class _Plan:
 
     gallery: Gallery
 
+    @property
+    def columns(self) -> int:
+        return max(1, len(self.gallery.columns))
+
+    @property
+    def room(self) -> int:
+        """Width that is there for a column."""
+        return min(LARGEST, (WIDTH - 2 * MARGIN + GAP) // self.columns - GAP)
+
     @cached_property
     def side(self) -> int:
         """Side of the square that holds an image: the largest image at its scale."""
-        columns = max(1, len(self.gallery.columns))
-        room = min(LARGEST, (WIDTH - 2 * MARGIN + GAP) // columns - GAP)
         cells = [cell for row in self.gallery.rows for cell in row]
-        return _even(max((max(_scaled(cell, room)) for cell in cells), default=room))
+        return _even(max((max(_scaled(cell, self.room)) for cell in cells), default=self.room))
+
+    @cached_property
+    def pitch(self) -> int:
+        """Way from a column to the next: where there is room, so wide that no word is broken."""
+        words = [(word, "normal") for heading in self.gallery.columns for word in heading.split()]
+        for row in self.gallery.rows:
+            words += [(word, _WEIGHT.get(c.tone, "normal")) for c in row for word in c.text.split()]
+        longest = ceil(max((width_of(*word) for word in words), default=0))
+        return _even(max(self.side, min(self.room, longest - GAP // 2))) + GAP
 
     @cached_property
     def headings(self) -> list[str]:
-        return [wrap(heading, self.side + GAP // 2) for heading in self.gallery.columns]
+        return [wrap(heading, self.pitch - GAP // 2) for heading in self.gallery.columns]
 
     @cached_property
     def texts(self) -> list[list[str]]:
-        room = self.side + GAP // 2
+        room = self.pitch - GAP // 2
         return [
             [wrap(cell.text, room, _WEIGHT.get(cell.tone, "normal")) for cell in row]
             for row in self.gallery.rows
@@ -95,15 +112,14 @@ class _Plan:
 
     @property
     def width(self) -> int:
-        columns = max(1, len(self.gallery.columns))
-        return 2 * MARGIN + columns * (self.side + GAP) - GAP
+        return 2 * MARGIN + self.columns * self.pitch - GAP
 
     @property
     def height(self) -> int:
         return self.tops[-1] - BREATH + MARGIN if self.gallery.rows else self.tops[0]
 
     def center(self, column: int) -> int:
-        return MARGIN + column * (self.side + GAP) + self.side // 2
+        return MARGIN + column * self.pitch + (self.pitch - GAP) // 2
 
 
 def _scaled(cell: Cell, room: int) -> tuple[int, int]:
