@@ -16,7 +16,19 @@ from robustlens.evaluation import Rate
 from robustlens.nets import checkpoints
 from robustlens.recipes import fit
 from robustlens.studies.presets import TINY, TINY_ROBUST
-from robustlens.zoo import Outcome, entries, entry, get, located, pretrained, ship, table, verify
+from robustlens.zoo import (
+    Outcome,
+    Trial,
+    entries,
+    entry,
+    get,
+    located,
+    pretrained,
+    ship,
+    table,
+    trials,
+    verify,
+)
 from serving import Server, serving
 
 NAMES = sorted(entries())
@@ -284,12 +296,24 @@ def test_list_and_show(zoo: Path, made: Path, capsys: pytest.CaptureFixture[str]
     assert said(capsys, 0, "models", "show", zoo / "bare.safetensors").endswith("bare.safetensors")
 
 
+def test_noise_is_a_trial_of_its_own() -> None:
+    *_, shaken = trials("l2", "0.5", total=200, pgd=10, ensemble=10, sigma=0.5)
+    data, model = rl.load("fashion", "test"), pretrained("fashion-standard").model
+    calm, noisy = (Trial(n=200).on(model, data).rate, shaken.on(model, data).rate)
+    assert noisy.high < calm.low
+    assert shaken.on(model, data).rate == noisy
+    assert shaken.short == "noise 0.5"
+    assert replace(shaken, settings={"sigma": 0.0}).on(model, data).rate == calm
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_card_is_whole(name: str) -> None:
     card = entry(name).card
     assert set(card) >= {"recipe", "training", "licence", "files", "evaluation", "validation"}
     assert set(card["training"]) >= {"command", "device", "seconds", "data", "commit"}
-    assert [row["attack"] for row in card["evaluation"]["numbers"]] == ["none", "pgd", "autoattack"]
+    last = ["noise"] if card["recipe"]["loss"] == "noise" else []
+    found = [row["attack"] for row in card["evaluation"]["numbers"]]
+    assert found == ["none", "pgd", "autoattack", *last]
     assert all(file.bytes < 16 * 2**20 for file in entry(name).files)
 
 

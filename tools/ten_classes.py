@@ -115,14 +115,9 @@ def measure(name: str, size: Size, out: Path) -> dict[str, Any]:
     path = out / "lines" / f"{name.replace(',', '').replace(' ', '-')}.json"
     if path.exists():
         return dict(read_json(path))
-    spent = path.with_suffix(".seconds")
-    before = float(read_json(spent)) if spent.exists() else 0.0
-    with clock() as seconds:
-        try:
-            row = computed(name, size, out, path.stem)
-        finally:
-            write_json(spent, before + seconds())
-    write_json(path, row | {"seconds": before + seconds()})
+    with clock(path.with_suffix(".seconds")) as seconds:
+        row = computed(name, size, out, path.stem)
+    write_json(path, row | {"seconds": seconds()})
     return dict(read_json(path))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 import robustlens
+from robustlens.files import read_json, write_json
 from robustlens.processes import world
 
 
@@ -72,10 +73,20 @@ def provenance(
 
 
 @contextmanager
-def clock() -> Iterator[Callable[[], float]]:
-    """Yield a function that returns the seconds since the block began."""
+def clock(kept: Path | None = None) -> Iterator[Callable[[], float]]:
+    """Yield a function that returns the seconds since the block began.
+
+    Args:
+        kept: a file that keeps them, for work that is taken up again: what former turns took is
+            counted too. A turn that was killed outright is not.
+    """
+    before = float(read_json(kept)) if kept is not None and kept.exists() else 0.0
     began = time.perf_counter()
-    yield lambda: time.perf_counter() - began
+    try:
+        yield lambda: before + time.perf_counter() - began
+    finally:
+        if kept is not None:
+            write_json(kept, before + time.perf_counter() - began)
 
 
 def command_line(*words: object) -> str:

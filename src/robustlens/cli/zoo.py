@@ -12,6 +12,7 @@ from robustlens.cli.models import short, told
 from robustlens.nets.checkpoints import read
 from robustlens.zoo import Entry, Measured, Outcome, Verdict, entries, entry, get, verify
 from robustlens.zoo.places import find, folders
+from robustlens.zoo.verify import REPEATED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ class ModelsVerify(Command):
     """
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # default: all
-    attacks: tuple[str, ...] = ("none", "pgd")  # which numbers: none (clean), pgd, autoattack
+    attacks: tuple[str, ...] = REPEATED  # which numbers: none (clean), noise, pgd, autoattack
     limit: int = 0  # at most this many images for each number; 0: as many as the card
     device: str = "auto"  # auto, cpu or cuda
 
@@ -136,7 +137,7 @@ MODELS: Mapping[str, Build] = {
 
 def _line(item: Entry) -> list[str]:
     """Return a shipped model as the cells of a row."""
-    clean, pgd, ensemble = (Measured.read(row) for row in item.card["evaluation"]["numbers"])
+    clean, pgd, ensemble, *_ = (Measured.read(row) for row in item.card["evaluation"]["numbers"])
     rates = [f"{m.rate} n {m.rate.n}" for m in (clean, pgd, ensemble)]
     return [item.name, f"{pgd.trial.norm} {pgd.trial.eps}", *rates, _place(item)]
 

@@ -18,16 +18,20 @@ from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Evaluation, Rate, accuracy, attacked_accuracy, on_device_of
 from robustlens.provenance import clock
+from robustlens.streams import Draws, stream
+from robustlens.types import Images, Logits
 
 CLEAN = "none"
 """In the place of an attack's name: images as they are."""
+NOISE = "noise"
+"""In the place of an attack's name: Gaussian noise, one draw for an image, not clipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """An accuracy to measure: under which attack, in which ball, on how many images."""
 
-    attack: str = CLEAN  # none, or a name of `attacks.ATTACKS`
+    attack: str = CLEAN  # none, noise, or a name of `attacks.ATTACKS`
     norm: str = "l2"
     eps: str = "0.5"  # as 0.5 or 8/255
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the attack
@@ -39,6 +43,8 @@ class Trial:
         """The name of the trial in a table, as "PGD-20 l2 0.5"."""
         if self.attack == CLEAN:
             return "clean"
+        if self.attack == NOISE:
+            return f"noise {self.settings['sigma']:g}"
         known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
         return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
 
@@ -47,12 +53,29 @@ class Trial:
         data = on_device_of(model, data.take(self.n))
         if self.attack == CLEAN:
             return accuracy(model, data)
+        if self.attack == NOISE:
+            noisy = _Noisy(model, self.settings["sigma"], self.seed)
+            found = accuracy(noisy, data)
+            return replace(found, name=f"accuracy under noise, sigma {noisy.sigma:g}")
         attack = bind(ATTACKS[self.attack], ball(self.norm, self.eps), **self.settings)
         return attacked_accuracy(model, data, attack, seed=self.seed, save=save)
 
     def shorter(self, limit: int) -> "Trial":
         """Return the trial on at most `limit` images; 0 stands for no limit."""
         return replace(self, n=min(self.n, limit or self.n))
+
+
+class _Noisy(nn.Module):
+    """A model behind noise that belongs to the image, whatever its batch."""
+
+    def __init__(self, model: nn.Module, sigma: float, seed: int) -> None:
+        super().__init__()
+        self.model, self.sigma, self.seed = model, sigma, seed
+
+    def forward(self, x: Images) -> Logits:
+        draws = Draws.of(x, stream(self.seed, NOISE))
+        z: Logits = self.model(x + self.sigma * draws.normal(*x.shape[1:]))
+        return z
 
 
 @dataclass(frozen=True)
@@ -62,7 +85,7 @@ class Measured:
     trial: Trial
     rate: Rate
     name: str = ""  # in full, with all settings
-    seconds: float = 0.0  # of the last turn, where a measurement was stopped and taken up
+    seconds: float = 0.0  # of all turns, where it was stopped and taken up
 
     def as_dict(self) -> dict[str, Any]:
         """Return one flat row, for a JSON file."""
@@ -90,21 +113,25 @@ class Measured:
         return f"{self.trial.short} {self.rate}, n {self.rate.n}"
 
 
-def trials(norm: str, eps: str, *, total: int, pgd: int, ensemble: int) -> tuple[Trial, ...]:
+def trials(
+    norm: str, eps: str, *, total: int, pgd: int, ensemble: int, sigma: float = 0.0
+) -> tuple[Trial, ...]:
     """Return a card's trials: clean on `total` images, PGD-20 on `pgd`, AutoAttack on `ensemble`.
 
-    Never on more than `total`.
+    Never on more than `total`. A net that was trained with noise has a fourth: under that noise,
+    where randomized smoothing uses it, on `total` images.
     """
     clean = Trial(norm=norm, eps="0", n=total)
     steps = {"steps": 20, "restarts": 1}
     weaker = Trial(attack="pgd", norm=norm, eps=eps, settings=steps, n=min(pgd, total))
     version = {"version": "standard"}
     stronger = replace(weaker, attack="autoattack", settings=version, n=min(ensemble, total))
-    return clean, weaker, stronger
+    shaken = replace(clean, attack=NOISE, settings={"sigma": sigma})
+    return (clean, weaker, stronger, *([shaken] if sigma else []))
 
 
 def measure(trial: Trial, model: nn.Module, data: Dataset, save: Path | None = None) -> Measured:
-    """Do a trial."""
-    with clock() as seconds:
+    """Do a trial; where `save` keeps records, the seconds of all turns count."""
+    with clock(save and save.with_suffix(".seconds")) as seconds:
         result = trial.on(model, data, save)
     return Measured(trial, result.rate, result.name, seconds())

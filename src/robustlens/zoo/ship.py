@@ -44,7 +44,8 @@ def ship(
 
     A `source` that lies there already under that name is left as it is, and gets a new card.
     The card holds clean accuracy on all test images, and accuracy under PGD-20 and AutoAttack on
-    that many of them, alike from every class, in the ball of the recipe.
+    that many of them, alike from every class, in the ball of the recipe; after training with
+    noise, also accuracy under that noise.
 
     Args:
         data: whose test images measure it; default: those of the recipe's data.
@@ -68,7 +69,8 @@ def ship(
     size = said["recipe"]["size"]
     images = load_data(data or said["recipe"]["data"], "test", size=size or None)
     ball = {key: said["recipe"][key] for key in ("norm", "eps")}
-    todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack)
+    sigma = said["recipe"]["sigma"] if said["recipe"]["loss"] == "noise" else 0.0
+    todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
     evaluation = {"size": size, **_evaluation(path, images, todo, device, records, say)}
     card = {"name": name, **_described(said), "files": files, "evaluation": evaluation}
     write_json(table.SHIPPED / f"{name}.json", card)
