@@ -8,15 +8,17 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from robustlens.cli import main
 from robustlens.data import Augmentation
 from robustlens.errors import InputError, UnknownName
 from robustlens.losses import describe
-from robustlens.nets import SmallCNN
+from robustlens.nets import Architecture, SmallCNN, save
 from robustlens.provenance import flags
 from robustlens.recipes import LOSSES, Recipe, fit
 from robustlens.streams import initialised, stream
 from robustlens.studies.presets import TINY
 from robustlens.training import TrainConfig
+from robustlens.zoo import pretrained
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -111,3 +113,31 @@ def test_losses_describe_themselves() -> None:
     assert words["fgsm"] == "adversarial (fgsm l2 eps 1.5)"
     assert words["adversarial"] == "adversarial (pgd l2 eps 1.5, steps 5, restarts 1)"
     assert words["trades"].startswith("trades (beta 6, pgd_kl l2 eps 1.5, steps 5")
+
+
+def test_weights_are_taken_instead_of_training(tmp_path: Path) -> None:
+    recipe = Recipe(images=100, weights="fashion-standard")
+    model, card = fit(recipe, tmp_path)
+    assert card["recipe"]["data"] == "fashion-full"
+    x = torch.rand(2, 1, 28, 28)
+    assert torch.equal(model(x), pretrained("fashion-standard").model(x))
+    assert not list(tmp_path.iterdir())
+    save(tmp_path / "own.safetensors", model, architecture=Architecture(**card["architecture"]))
+    own = fit(replace(recipe, weights=str(tmp_path / "own.safetensors")), tmp_path).model
+    assert torch.equal(own(x), model(x))
+    assert "weights" not in Recipe().as_dict()
+    assert recipe.name != Recipe(images=100).name
+
+
+def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
+    model, card = pretrained("fashion-standard")
+    classes = {"classes": ["cat", "dog"]}
+    path = tmp_path / "pets.safetensors"
+    save(path, model, architecture=Architecture(**card["architecture"]), card=classes)
+    with pytest.raises(InputError, match="knows cat, dog; expected the classes of fashion: T-sh"):
+        fit(Recipe(images=100, weights=str(path)), tmp_path)
+
+
+def test_training_does_not_begin_at_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--weights", "fashion-standard"]) == 2
+    assert "drop --weights" in capsys.readouterr().err

@@ -55,6 +55,8 @@ class Train(Command):
     def run(self) -> Answer:
         """Train it, or find it trained; or only rehearse."""
         where = device(self.device)
+        if self.recipe.weights:
+            raise InputError("weights, for a training", "none: it begins anew", "drop --weights")
         if self.dry_run:
             return _rehearsed(rehearse(self.recipe, where), where)
         _, card = fit(self.recipe, self.out, where)

@@ -14,6 +14,7 @@ from robustlens.provenance import clock, provenance
 from robustlens.recipes.recipe import ATTACKED, LOSSES, Recipe
 from robustlens.streams import initialised
 from robustlens.training import train
+from robustlens.zoo import resolve
 
 VALIDATION_STEPS = 10
 WEIGHTS = "weights.safetensors"
@@ -23,13 +24,17 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
     """Return the model of a recipe, from `folder / recipe.name` or trained into it.
 
     A training that was interrupted continues. The card holds the recipe, the digest of the data,
-    the validation metrics of the selected epoch and the provenance.
+    the validation metrics of the selected epoch and the provenance. Where the recipe names
+    weights, nothing is trained: the model is those, with their own card.
 
     Raises:
-        InputError: data, sizes or folder that do not work; see `data.load` and `train`.
+        InputError: data, sizes, weights or folder that do not work; see `data.load`,
+            `zoo.resolve` and `train`.
         TrainingDiverged: see `train`.
     """
     data, device = recipe.dataset(), device or torch.device("cpu")
+    if recipe.weights:
+        return _taken(recipe.weights, data, device)
     place = folder / recipe.name
     if not exists(place / WEIGHTS):
         _train(recipe, data, place, device)
@@ -40,6 +45,19 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
             f"{place / WEIGHTS} was trained on other data of the name {recipe.data}",
             "the same images as then",
             "choose another output folder",
+        )
+    found.model.to(device)
+    return found
+
+
+def _taken(weights: str, data: Dataset, device: torch.device) -> Checkpoint:
+    found = load(resolve(Path(weights)))
+    classes = tuple(found.card.get("classes", data.classes))
+    if classes != data.classes:
+        raise InputError(
+            f"{weights} knows {', '.join(classes)}",
+            f"the classes of {data.name}: {', '.join(data.classes)}",
+            "change weights, or the data",
         )
     found.model.to(device)
     return found

@@ -37,6 +37,7 @@ class Recipe:
     beta: float = 6.0  # of TRADES
     sigma: float = 0.25  # of the noise
     seed: int = 0
+    weights: str = ""  # taken instead of training: a shipped model by name, or a checkpoint
     training: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
@@ -51,8 +52,12 @@ class Recipe:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file."""
-        return asdict(self) | {"training": self.training.as_dict()}
+        """Return the fields, for a JSON file; weights only where they are taken.
+
+        So models keep the names that they had before weights could be.
+        """
+        found = asdict(self) | {"training": self.training.as_dict()}
+        return {key: value for key, value in found.items() if key != "weights" or value}
 
     @property
     def name(self) -> str:
