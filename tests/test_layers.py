@@ -18,8 +18,8 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 # DESIGN section 3, bottom to top. A package or module stands for all below it.
 LAYERS = [
     {"errors", "types"},
-    {"processes"},
-    {"files", "progress", "provenance", "streams", "bounds"},  # ground
+    {"processes", "files"},
+    {"progress", "provenance", "streams", "bounds"},  # ground
     {"fetch"},
     {"balls", "modes"},
     {"rules", "objectives"},
@@ -29,8 +29,9 @@ LAYERS = [
     {"threats"},
     {"attacks"},
     {"losses", "smoothing"},
-    {"training", "evaluation", "recipes", "sanity"},
+    {"training", "evaluation", "sanity"},
     {"zoo"},
+    {"recipes"},
     {"features", "constructed", "theory", "vision"},
     {"studies"},
     {"figures"},
@@ -41,9 +42,8 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes"}
 GROUND = {"errors", "files", "processes", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
-SIDEWAYS = {("recipes", "training"), ("recipes", "evaluation"), ("training", "evaluation"),
-            ("sanity", "evaluation"), ("constructed", "features"), ("features", "theory"),
-            ("training", "recipes"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip
+SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "features"),
+            ("features", "theory"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip
 RESTRICTED = "robustlens.data.unpickle"  # reads CIFAR-10's archive, numbers and text only
 TORCH_ONLY = {"torch", "jaxtyping"}
 

@@ -11,6 +11,7 @@ import torch
 
 import robustlens as rl
 from robustlens.cli import main
+from robustlens.data import load
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate
 from robustlens.nets import checkpoints
@@ -298,7 +299,7 @@ def test_list_and_show(zoo: Path, made: Path, capsys: pytest.CaptureFixture[str]
 
 def test_noise_is_a_trial_of_its_own() -> None:
     *_, shaken = trials("l2", "0.5", total=200, pgd=10, ensemble=10, sigma=0.5)
-    data, model = rl.load("fashion", "test"), pretrained("fashion-standard").model
+    data, model = load("fashion", "test"), pretrained("fashion-standard").model
     calm, noisy = (Trial(n=200).on(model, data).rate, shaken.on(model, data).rate)
     assert noisy.high < calm.low
     assert shaken.on(model, data).rate == noisy
