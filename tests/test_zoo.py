@@ -24,6 +24,7 @@ from robustlens.zoo import (
     entry,
     get,
     located,
+    measure,
     pretrained,
     ship,
     table,
@@ -305,6 +306,21 @@ def test_noise_is_a_trial_of_its_own() -> None:
     assert shaken.on(model, data).rate == noisy
     assert shaken.short == "noise 0.5"
     assert replace(shaken, settings={"sigma": 0.0}).on(model, data).rate == calm
+
+
+def test_seconds_are_of_all_turns_on_the_same_records(tmp_path: Path) -> None:
+    data, model = load("fashion", "test"), pretrained("fashion-standard").model
+    clean, pgd, _ = trials("l2", "0.5", total=50, pgd=50, ensemble=1)
+    save, kept = tmp_path / "pgd.jsonl", tmp_path / "pgd.seconds"
+    first = measure(pgd, model, data, save)
+    again = measure(pgd, model, data, save)
+    assert again.rate == first.rate
+    assert again.seconds > first.seconds
+    save.unlink()
+    kept.write_text("1000.0")
+    assert measure(pgd, model, data, save).seconds < 1000
+    measure(clean, model, data, tmp_path / "clean.jsonl")
+    assert {path.name for path in tmp_path.iterdir()} == {save.name, kept.name}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,11 +55,11 @@ def memory(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def remember(optimiser: torch.optim.Optimizer, memory: Mapping[str, Tensor]) -> None:
+def remember(optimiser: torch.optim.Optimizer, kept: Mapping[str, Tensor]) -> None:
     """Give an optimiser back what `memory` returned."""
     state = optimiser.state_dict()
     state["state"] = {}
-    for name, tensor in memory.items():
+    for name, tensor in kept.items():
         i, _, key = name.partition("/")
         state["state"].setdefault(int(i), {})[key or MOMENTUM] = tensor
     optimiser.load_state_dict(state)

@@ -131,7 +131,12 @@ def trials(
 
 
 def measure(trial: Trial, model: nn.Module, data: Dataset, save: Path | None = None) -> Measured:
-    """Do a trial; where `save` keeps records, the seconds of all turns count."""
-    with clock(save and save.with_suffix(".seconds")) as seconds:
+    """Do a trial; where it goes on from records in `save`, the seconds of all turns count."""
+    kept = None
+    if save is not None and trial.attack not in (CLEAN, NOISE):
+        kept = save.with_suffix(".seconds")
+        if not save.exists():
+            kept.unlink(missing_ok=True)  # of records that are no longer there
+    with clock(kept) as seconds:
         result = trial.on(model, data, save)
     return Measured(trial, result.rate, result.name, seconds())
