@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustlens.cli.command import columns
+from robustlens.nets import Architecture
 from robustlens.zoo import Measured
 
 
@@ -29,10 +30,10 @@ def told(card: Mapping[str, Any]) -> list[str]:
 
 def _net(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     rows = []
-    if net := card.get("architecture"):
-        depth = f"-{net['depth']}" if net["depth"] else ""
-        shape = f"{net['channels']} x {net['size']} x {net['size']}"
-        rows.append(("net", f"{net['net']}{depth}, width {net['width']}, for images of {shape}"))
+    if "architecture" in card:
+        net = Architecture(**card["architecture"])
+        shape = f"{net.channels} x {net.size} x {net.size}"
+        rows.append(("net", f"{net.short}, for images of {shape}"))
     if classes := card.get("classes"):
         rows.append(("classes", ", ".join(classes)))
     return rows

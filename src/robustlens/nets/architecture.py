@@ -38,6 +38,11 @@ class Architecture:
                 f"{self}", "width, widen, channels, classes and size of at least 1", "change them"
             )
 
+    @property
+    def short(self) -> str:
+        """The net in a few words: "resnet-8, width 48"."""
+        return f"{self.net}{f'-{self.depth}' if self.depth else ''}, width {self.width}"
+
     def build(self) -> nn.Module:
         """Return the net with fresh weights (see `streams.initialised` for a seed)."""
         return NETS[self.net](self)

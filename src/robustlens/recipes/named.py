@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from robustlens.errors import InputError, UnknownName
+from robustlens.nets import Architecture
 from robustlens.recipes.recipe import ATTACKED, Recipe
 
 T = TypeVar("T")
@@ -38,8 +39,8 @@ class Named(NamedTuple):
     @property
     def net(self) -> str:
         """The net in a few words: "resnet-8, width 48"."""
-        depth = f"-{self.recipe.depth}" if self.recipe.depth else ""
-        return f"{self.recipe.net}{depth}, width {self.recipe.width}"
+        one = self.recipe
+        return Architecture(net=one.net, width=one.width, depth=one.depth).short
 
     @property
     def loss(self) -> str:
