@@ -80,6 +80,9 @@ LINES = {
     ),
     "one source, finer net, radius 1": replace(WIDER, net=FINER),
     "three sources, crops and flips, finer net": replace(MORE, net=FINER),
+    "three sources, crops and flips, finer net, weight decay 0.002": replace(
+        MORE, net=FINER, training=replace(LAST, weight_decay=2e-3)
+    ),
 }
 
 

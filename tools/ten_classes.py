@@ -58,6 +58,8 @@ class Line(NamedTuple):
     robust: bool = False  # made with the robust net
     attacked: bool = False
     meaningless: bool = False  # its labels say nothing: an interval over classes
+    crops: bool = True  # new nets see random crops and flips
+    of: str = ""  # the line whose set this one takes; its own if empty
 
 
 def lines(size: Size) -> dict[str, Line]:
@@ -72,7 +74,13 @@ def lines(size: Size) -> dict[str, Line]:
         "D_NR": Line(match, "robustified", "87.68; 0.82 at l2 0.25", attacked=True),
         "original images, as many as D_R": Line(None, "robustified", attacked=True),
         "D_det": Line(partial(push, targets="next"), "relabelled", "43.7"),
+        "D_det, no crops": Line(
+            partial(push, targets="next"), "relabelled", "43.7", crops=False, of="D_det"
+        ),
         "changed at random, next class": blind(partial(random_changes, targets="next")),
+        "changed at random, next class, no crops": blind(
+            partial(random_changes, targets="next"), crops=False, of="changed at random, next class"
+        ),
         "random labels": blind(random_labels),
         "changed at random, random labels": blind(random_changes),
     }
@@ -84,7 +92,7 @@ def recipe(size: Size, line: Line, data: str, images: int) -> Recipe:
     It alone keeps images to choose an epoch by: those of the sets do not say what is right. New
     nets learn by Adam: with SGD none had begun to learn from D_rand by its loss on that set.
     """
-    crops = Augmentation(padding=4, flip=True)
+    crops = Augmentation(padding=4, flip=True) if line.crops else Augmentation()
     net = Recipe(net="resnet", depth=8, stem_stride=2, eps="0.5", data=data, images=images)
     if line.images == "source":
         lessons = TrainConfig(epochs=size.lessons, lr=0.2, validation=0.02, augment=crops)
@@ -102,7 +110,7 @@ def trained(line: Line, name: str, size: Size, out: Path) -> tuple[Checkpoint, d
     if line.make is None:
         return fit(recipe(size, line, "cifar10", n), out / "models"), {}
     standard, _ = trained(lines(size)["standard"], "standard", size, out)
-    folder = out / "made" / name.replace(",", "").replace(" ", "-")
+    folder = out / "made" / (line.of or name).replace(",", "").replace(" ", "-")
     net = load_net(ROBUST) if line.robust else standard
     line.make(load("cifar10").take(n), net, folder)
     card = read_card(folder / "train")
