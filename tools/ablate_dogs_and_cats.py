@@ -28,6 +28,7 @@ TAUGHT = 9000  # images that sources learn from and the sets are made of
 CROPS = Augmentation(padding=4, flip=True)
 NET = Recipe(data="catdog", net="resnet", depth=8, width=48, stem_stride=2)
 FINER = replace(NET, width=32, stem_stride=1)  # sees every pixel, about 48 MMAC
+WIDE = replace(NET, width=96)  # about 107 MMAC
 TEACHING = TrainConfig(epochs=25, lr=0.2, augment=CROPS)  # how sources are trained
 LAST = TrainConfig(epochs=40, lr=0.1, validation=0, augment=CROPS)
 
@@ -41,47 +42,59 @@ class Line:
     step_size: float = 0.1
     sources: int = 1
     shaken: bool = False  # pushed through random crops and flips
-    net: Recipe = NET  # of the sources and of the new net
+    net: Recipe = NET  # of the sources, and of the new net where `learner` is None
+    learner: Recipe | None = None
     training: TrainConfig = LAST
+    seed: int = 0  # of the new net
 
 
 MORE = Line(sources=3, shaken=True)
 WIDER = Line(eps="1.0", step_size=0.2)
 WIDEST = replace(WIDER, sources=3, shaken=True)
+HELD = replace(LAST, weight_decay=2e-3)
 DECAYED = replace(LAST, weight_decay=5e-3)
 JITTER = replace(LAST, augment=replace(CROPS, jitter=0.4))
+CUT = replace(HELD, augment=replace(CROPS, cutout=16))
+SHORT = replace(HELD, epochs=30)
 ADAM = replace(LAST, optimiser="adam", lr=0.001, weight_decay=0.2)
+SPARED = replace(LAST, weight_decay=1e-3)
 LINES = {
     "one source": Line(),
+    "one source, weight decay 0.002": Line(training=HELD),
     "three sources, through crops and flips": MORE,
     "the same, colours jittered in training": replace(MORE, training=JITTER),
-    "the same, weight decay 0.002": replace(MORE, training=replace(LAST, weight_decay=2e-3)),
+    "the same, weight decay 0.002": replace(MORE, training=HELD),
+    "the same, weight decay 0.002, seed 1": replace(MORE, training=HELD, seed=1),
+    "the same, weight decay 0.002, cutout": replace(MORE, training=CUT),
+    "the same, weight decay 0.002, twice as wide": replace(MORE, training=SHORT, learner=WIDE),
+    "the same, weight decay 0.002, twice as wide, seed 1": replace(
+        MORE, training=SHORT, learner=WIDE, seed=1
+    ),
     "the same, lr 0.02": replace(MORE, training=replace(LAST, lr=0.02)),
     "the same, 120 epochs": replace(MORE, training=replace(LAST, epochs=120)),
     "three sources, crops and flips, 100 steps": replace(MORE, steps=100),
     "five sources, crops and flips": replace(MORE, sources=5),
     "the same, weight decay 0.005": replace(MORE, training=DECAYED),
-    "the same, weight decay 0.002, 120 epochs": replace(
-        MORE, training=replace(LAST, weight_decay=2e-3, epochs=120)
-    ),
+    "the same, weight decay 0.002, 120 epochs": replace(MORE, training=replace(HELD, epochs=120)),
     "the same, AdamW, weight decay 0.2": replace(MORE, training=ADAM),
-    "five sources, crops and flips, weight decay 0.002": replace(
-        MORE, sources=5, training=replace(LAST, weight_decay=2e-3)
+    "five sources, crops and flips, weight decay 0.002": replace(MORE, sources=5, training=HELD),
+    "five sources, crops and flips, weight decay 0.002, twice as wide": replace(
+        MORE, sources=5, training=SHORT, learner=WIDE
     ),
     "one source, radius 1": WIDER,
+    "one source, radius 1, weight decay 0.001": replace(WIDER, training=SPARED),
+    "one source, radius 1, weight decay 0.001, twice as wide": replace(
+        WIDER, training=replace(SPARED, epochs=30), learner=WIDE
+    ),
     "one source, radius 1, weight decay 0.005": replace(WIDER, training=DECAYED),
     "three sources, crops and flips, radius 1": WIDEST,
-    "the same, radius 1, weight decay 0.002": replace(
-        WIDEST, training=replace(LAST, weight_decay=2e-3)
-    ),
+    "the same, radius 1, weight decay 0.002": replace(WIDEST, training=HELD),
     "one source, finer net": Line(net=FINER),
-    "one source, finer net, weight decay 0.002": Line(
-        net=FINER, training=replace(LAST, weight_decay=2e-3)
-    ),
+    "one source, finer net, weight decay 0.002": Line(net=FINER, training=HELD),
     "one source, finer net, radius 1": replace(WIDER, net=FINER),
     "three sources, crops and flips, finer net": replace(MORE, net=FINER),
     "three sources, crops and flips, finer net, weight decay 0.002": replace(
-        MORE, net=FINER, training=replace(LAST, weight_decay=2e-3)
+        MORE, net=FINER, training=HELD
     ),
 }
 
@@ -121,7 +134,12 @@ def measure(name: str, out: Path, split: str) -> dict[str, Any]:
             also=nets[1:],
             augment=CROPS if plan.shaken else Augmentation(),
         )
-        learner = replace(plan.net, data=str(out / "made" / made), training=plan.training)
+        learner = replace(
+            plan.learner or plan.net,
+            data=str(out / "made" / made),
+            training=plan.training,
+            seed=plan.seed,
+        )
         model, card = fit(learner, out / "models", device)
         real = validation() if split == "validation" else load("catdog", "test")
         rate = accuracy(model, real.to(device)).rate
