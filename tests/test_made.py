@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from robustlens.data import load
+from robustlens.data import Augmentation, load
 from robustlens.data.augment import unit
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
@@ -33,6 +33,27 @@ def test_other_settings_or_another_net_lie_elsewhere(bench: Bench) -> None:
         made.place(bench, "changed", {"n": 4}, TINY),
     }
     assert len(others | {base}) == 4
+
+
+def test_friends_differ_from_the_net_by_their_seeds_and_are_trained() -> None:
+    assert Making().friends(TINY) == []
+    shipped = replace(TINY, weights="fashion-standard", seed=4)
+    assert Making(nets=3).friends(shipped) == [replace(TINY, seed=5), replace(TINY, seed=6)]
+    wide = replace(TINY, seed=4, data="cifar10")
+    assert Making(beyond="cifar10").friends(shipped) == [wide]
+
+
+@pytest.mark.slow
+def test_pushes_of_several_nets_through_crops_lie_elsewhere_and_differ(
+    bench: Bench, trained
+) -> None:
+    source, net = load("fashion").take(40), Checkpoint(trained.model, {})
+    crops = Augmentation(padding=2, flip=True)
+    alone, several, moved = (
+        load(str(made.pushed(source, net, TINY, making, "next", 0, bench)))
+        for making in (FEW, replace(FEW, nets=2), replace(FEW, nets=2, augment=crops))
+    )
+    assert len({alone.digest, several.digest, moved.digest}) == 3
 
 
 @pytest.mark.slow

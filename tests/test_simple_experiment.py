@@ -53,7 +53,8 @@ def test_a_change_is_shown_around_grey_and_none_is_grey() -> None:
 def test_it_states_its_rule_and_has_all_presets() -> None:
     assert STUDY.rule.startswith("Reproduced if")
     assert STUDY.claim.endswith(".")
-    assert tuple(STUDY.presets) == PRESETS
+    assert tuple(STUDY.presets) == (*PRESETS, "dogs-and-cats")
+    assert all(c.making.nets == 3 for c in map(STUDY.presets.get, ("full", "dogs-and-cats")))
 
 
 @pytest.mark.slow

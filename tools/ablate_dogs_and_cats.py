@@ -5,8 +5,8 @@
 Nets are trained on 9,000 of CIFAR-10's dogs and cats, their images pushed towards the other class
 (D_other, l2 0.5) and given that label; new nets are trained on those alone and measured on the
 1,000 real images that took no part (validation). Every finished line is kept in the folder, so
-that a run goes on where it was stopped. The net that wins there is the one that is measured on the
-test images, once (`--test`).
+that a run goes on where it was stopped. The setting that wins there is measured on the test images
+(`--test`), and once more with sources, sets and nets made anew from all 10,000 (`--test --all`).
 """
 
 import argparse
@@ -20,6 +20,7 @@ from robustlens.constructed import relabelled
 from robustlens.data import Augmentation, Dataset, load
 from robustlens.evaluation import accuracy
 from robustlens.files import read_json, write_json
+from robustlens.nets import among
 from robustlens.provenance import clock
 from robustlens.recipes import Recipe, fit
 from robustlens.training import TrainConfig
@@ -42,6 +43,7 @@ class Line:
     step_size: float = 0.1
     sources: int = 1
     shaken: bool = False  # pushed through random crops and flips
+    beyond: bool = False  # one more source: a net of all ten classes, asked about these two
     net: Recipe = NET  # of the sources, and of the new net where `learner` is None
     learner: Recipe | None = None
     training: TrainConfig = LAST
@@ -69,6 +71,15 @@ LINES = {
     "the same, weight decay 0.002, twice as wide": replace(MORE, training=SHORT, learner=WIDE),
     "the same, weight decay 0.002, twice as wide, seed 1": replace(
         MORE, training=SHORT, learner=WIDE, seed=1
+    ),
+    "three sources and one of ten classes, weight decay 0.002": replace(
+        MORE, beyond=True, training=HELD
+    ),
+    "three sources and one of ten classes, weight decay 0.002, twice as wide": replace(
+        MORE, beyond=True, training=SHORT, learner=WIDE
+    ),
+    "three sources and one of ten classes, weight decay 0.002, seed 1": replace(
+        MORE, beyond=True, training=HELD, seed=1
     ),
     "the same, lr 0.02": replace(MORE, training=replace(LAST, lr=0.02)),
     "the same, 120 epochs": replace(MORE, training=replace(LAST, epochs=120)),
@@ -106,23 +117,28 @@ def validation() -> Dataset:
     return data.subset(torch.cat(first))
 
 
-def measure(name: str, out: Path, split: str) -> dict[str, Any]:
+def measure(name: str, out: Path, split: str, taught: int) -> dict[str, Any]:
     """Return one line of the table, from the folder or computed."""
-    path = out / f"{name.replace(' ', '-').replace(',', '')}-{split}.json"
+    part = "validation" if taught else "all"  # what the set is named after
+    asked = split if taught else f"all-{split}"
+    path = out / f"{name.replace(' ', '-').replace(',', '')}-{asked}.json"
     if path.exists():
         return dict(read_json(path))
     plan = LINES[name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    source = replace(plan.net, images=TAUGHT, training=TEACHING)
+    source = replace(plan.net, images=taught, training=TEACHING)
     with clock() as seconds:
         nets = [
             fit(replace(source, seed=seed), out / "models", device) for seed in range(plan.sources)
         ]
+        if plan.beyond:
+            ten = fit(replace(source, data="cifar10", images=5 * taught), out / "models", device)
+            nets.append(among(ten, ("cat", "dog")))
         radius = "" if plan.eps == "0.5" else f"-{plan.eps}"
         finer = "" if plan.net == NET else "-finer"
-        made = (
-            f"validation-{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}{radius}{finer}"
-        )
+        beyond = "-beyond" if plan.beyond else ""
+        pushes = f"{plan.steps}-{plan.step_size}-{plan.sources}-{plan.shaken}"
+        made = f"{part}-{pushes}{radius}{finer}{beyond}"
         relabelled(
             source.dataset().to(device),
             nets[0],
@@ -145,7 +161,7 @@ def measure(name: str, out: Path, split: str) -> dict[str, Any]:
         rate = accuracy(model, real.to(device)).rate
     row = {
         "line": name,
-        "split": split,
+        "split": asked,
         **rate._asdict(),
         "loss": card["validation"]["loss"],
         "seconds": seconds(),
@@ -163,9 +179,15 @@ def main() -> None:
     parser.add_argument(
         "--test", action="store_true", help="ask the net of --only about the test images"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="with --test: learn from the validation images too"
+    )
     options = parser.parse_args()
+    if options.all and not options.test:
+        parser.error("--all leaves no validation images: add --test")
     for name in options.only:
-        row = measure(name, options.out, "test" if options.test else "validation")
+        split, taught = ("test" if options.test else "validation"), (0 if options.all else TAUGHT)
+        row = measure(name, options.out, split, taught)
         print(
             f"| {name} | {row['value']:.1%} [{row['low']:.1%}, {row['high']:.1%}] | {row['n']} "
             f"| {row['loss']:.3f} | {row['seconds']:.0f} s |",

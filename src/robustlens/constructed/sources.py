@@ -66,7 +66,7 @@ def _check_card(card: dict[str, object], data: Dataset) -> None:
         raise InputError(
             f"a model of the classes {', '.join(map(str, classes))}",
             f"those of {data.name}: {', '.join(data.classes)}",
-            "use a model of the same classes",
+            "use a model of the same classes, or `nets.among` where it knows these and more",
         )
     built = card.get("architecture")
     if isinstance(built, dict):

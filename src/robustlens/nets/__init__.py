@@ -4,6 +4,7 @@ net = Architecture(net="resnet", width=32, channels=3, size=32).build()
 z, r = logits(net, x), features(net, x)
 """
 
+from robustlens.nets.among import among
 from robustlens.nets.architecture import NETS, Architecture
 from robustlens.nets.checkpoints import Checkpoint, load, save
 from robustlens.nets.mlp import MLP
@@ -23,6 +24,7 @@ __all__ = [
     "Normalise",
     "PreActResNet",
     "SmallCNN",
+    "among",
     "features",
     "load",
     "logits",

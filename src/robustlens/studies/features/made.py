@@ -5,7 +5,7 @@ net = taught(learner, folder, bench)          # trained on the set alone, its la
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from robustlens.bounds import mean_interval
 from robustlens.constructed import random_changes, random_labels, relabelled
-from robustlens.constructed.pushing import Hold
+from robustlens.constructed.pushing import AS_IT_IS, Hold
 from robustlens.data import Augmentation, Dataset
 from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json
-from robustlens.nets import Checkpoint
+from robustlens.nets import Checkpoint, among
 from robustlens.recipes import Recipe, fit
 from robustlens.studies.presets import QUICK
 from robustlens.studies.registry import Bench
@@ -34,6 +34,15 @@ class Making:
     eps: str = "1.5"  # radius in [0, 1] units
     steps: int = 30
     step_size: float = 0.3
+    nets: int = 1  # pushed together, alike but for their seeds
+    beyond: str = ""  # data of more classes, for one more net, asked about those of the images
+    augment: Augmentation = AS_IT_IS  # how the nets see the image in every step
+
+    def friends(self, recipe: Recipe) -> list[Recipe]:
+        """Return the recipes of the nets beside that of `recipe`, by the seeds after its own."""
+        alike = replace(recipe, weights="")
+        found = [replace(alike, seed=recipe.seed + k) for k in range(1, self.nets)]
+        return [*found, replace(alike, data=self.beyond)] if self.beyond else found
 
 
 def place(bench: Bench, kind: str, settings: Mapping[str, Any], recipe: Recipe) -> Path:
@@ -56,27 +65,41 @@ def pushed(
 ) -> Path:
     """Return the folder of `source` relabelled with the net of `recipe`.
 
-    The nets of the recipes `against` must not be moved, see `relabelled` (`penalty`, `hold`).
+    Pushed are `net` and `making.friends`. The nets of the recipes `against` must not be moved, see
+    `relabelled` (`penalty`, `hold`).
     """
-    settings = {"targets": targets, "seed": seed, "n": len(source), **vars(making)}
+    settings = {"targets": targets, "seed": seed, "n": len(source), **asdict(making)}
     if against:
         settings |= {"against": [one.as_dict() for one in against], "penalty": penalty}
     if hold != "class":
         settings |= {"hold": hold}
     folder = place(bench, f"relabelled-{targets}", settings, recipe)
-    others = [fit(one, bench.folder, bench.device) for one in against]
+    friends, others = (
+        [_of(fit(one, bench.folder, bench.device), source) for one in recipes]
+        for recipes in (making.friends(recipe), against)
+    )
     relabelled(
         source,
         net,
         folder,
         targets=targets,
+        norm=making.norm,
+        eps=making.eps,
+        steps=making.steps,
+        step_size=making.step_size,
+        also=friends,
         against=others,
         penalty=penalty,
         hold=hold,
+        augment=making.augment,
         seed=seed,
-        **vars(making),
     )
     return folder
+
+
+def _of(net: Checkpoint, source: Dataset) -> Checkpoint:
+    known = set(net.card["classes"])
+    return among(net, source.classes) if known > set(source.classes) else net
 
 
 def meaningless(

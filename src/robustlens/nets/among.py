@@ -1,0 +1,51 @@
+"""A net that knows many classes, asked about a few of them.
+
+net = among(load(Path("cifar10.safetensors")), ["cat", "dog"])     # two logits
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from torch import nn
+
+from robustlens.errors import InputError
+from robustlens.nets.checkpoints import Checkpoint
+from robustlens.nets.reading import last_linear
+
+
+def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
+    """Return the net that has the logits of `classes` alone, in their order.
+
+    Its probabilities are those of the whole net on condition that the class is one of these; its
+    features stay. The net given is not changed. The card names the new classes.
+
+    Raises:
+        InputError: the card names no classes or not all of these, or the model has no linear head
+            with one row for each of its classes.
+    """
+    known = [str(name) for name in net.card.get("classes", ())]
+    missing = [name for name in classes if name not in known]
+    if not classes or missing:
+        raise InputError(
+            f"classes {', '.join(classes) or 'none'} of a net that knows "
+            f"{', '.join(known) or 'none by name'}",
+            "some of the classes that it was trained on",
+            "change classes, or the net",
+        )
+    model = deepcopy(net.model)
+    head = last_linear(model)
+    if head.out_features != len(known):
+        raise InputError(
+            f"a last linear layer of {head.out_features} rows for {len(known)} classes",
+            "one row for each class",
+            "use a model with a linear head",
+        )
+    rows = [known.index(name) for name in classes]
+    head.weight = nn.Parameter(head.weight.detach()[rows].clone())
+    if head.bias is not None:
+        head.bias = nn.Parameter(head.bias.detach()[rows].clone())
+    head.out_features = len(rows)
+    card = {**net.card, "classes": list(classes)}
+    if "architecture" in card:
+        card["architecture"] = {**card["architecture"], "classes": len(rows)}
+    return Checkpoint(model, card)
