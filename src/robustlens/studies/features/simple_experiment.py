@@ -217,7 +217,7 @@ STUDY = Study(
         "dogs-and-cats": Config(
             standard=DOGS,
             robust=replace(DOGS, weights="catdog-l2-0.5"),
-            learner=replace(DOGS, width=96, training=replace(HELD, epochs=30)),
+            learner=replace(DOGS, training=HELD),
             making=TOGETHER,
         ),
     },
