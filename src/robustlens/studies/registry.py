@@ -46,7 +46,7 @@ class Study:
     claim: str  # one plain sentence
     rule: str  # when we say "reproduced", written before the run
     published: str  # what the source found, with the source
-    presets: Mapping[str, Any]  # tiny, quick, full
+    presets: Mapping[str, Any]  # tiny, quick, full, then its own
     function: Callable[[Any, Bench], Findings]
 
 
