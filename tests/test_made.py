@@ -8,7 +8,7 @@ import torch
 
 from robustlens.data import Augmentation, load
 from robustlens.data.augment import unit
-from robustlens.nets import Checkpoint
+from robustlens.nets import Architecture, Checkpoint
 from robustlens.recipes import Recipe, fit
 from robustlens.studies.features import made
 from robustlens.studies.features.made import Making
@@ -41,6 +41,15 @@ def test_friends_differ_from_the_net_by_their_seeds_and_are_trained() -> None:
     assert Making(nets=3).friends(shipped) == [replace(TINY, seed=5), replace(TINY, seed=6)]
     wide = replace(TINY, seed=4, data="cifar10")
     assert Making(beyond="cifar10").friends(shipped) == [wide]
+
+
+def test_a_net_of_more_classes_is_asked_about_those_of_the_images() -> None:
+    source = load("fashion").take(10)
+    shape = Architecture(width=4, channels=1, size=28, classes=11)
+    wide = Checkpoint(shape.build(), {"classes": [*source.classes, "cloak"]})
+    assert made._of(wide, source).card["classes"] == list(source.classes)
+    unnamed = Checkpoint(wide.model, {})
+    assert made._of(unnamed, source) is unnamed
 
 
 @pytest.mark.slow

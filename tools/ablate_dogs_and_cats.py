@@ -23,15 +23,15 @@ from robustlens.files import read_json, write_json
 from robustlens.nets import among
 from robustlens.provenance import clock
 from robustlens.recipes import Recipe, fit
+from robustlens.studies.features.simple_experiment import CROPS, DOGS, HELD
 from robustlens.training import TrainConfig
 
 TAUGHT = 9000  # images that sources learn from and the sets are made of
-CROPS = Augmentation(padding=4, flip=True)
-NET = Recipe(data="catdog", net="resnet", depth=8, width=48, stem_stride=2)
+NET = DOGS
 FINER = replace(NET, width=32, stem_stride=1)  # sees every pixel, about 48 MMAC
 WIDE = replace(NET, width=96)  # about 107 MMAC
-TEACHING = TrainConfig(epochs=25, lr=0.2, augment=CROPS)  # how sources are trained
-LAST = TrainConfig(epochs=40, lr=0.1, validation=0, augment=CROPS)
+TEACHING = DOGS.training  # how sources are trained
+LAST = replace(HELD, weight_decay=5e-4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,6 @@ class Line:
 MORE = Line(sources=3, shaken=True)
 WIDER = Line(eps="1.0", step_size=0.2)
 WIDEST = replace(WIDER, sources=3, shaken=True)
-HELD = replace(LAST, weight_decay=2e-3)
 DECAYED = replace(LAST, weight_decay=5e-3)
 JITTER = replace(LAST, augment=replace(CROPS, jitter=0.4))
 CUT = replace(HELD, augment=replace(CROPS, cutout=16))

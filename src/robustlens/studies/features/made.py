@@ -39,7 +39,10 @@ class Making:
     augment: Augmentation = AS_IT_IS  # how the nets see the image in every step
 
     def friends(self, recipe: Recipe) -> list[Recipe]:
-        """Return the recipes of the nets beside that of `recipe`, by the seeds after its own."""
+        """Return the recipes of the nets beside that of `recipe`.
+
+        Those alike have the seeds after its own; the one of more classes has its seed.
+        """
         alike = replace(recipe, weights="")
         found = [replace(alike, seed=recipe.seed + k) for k in range(1, self.nets)]
         return [*found, replace(alike, data=self.beyond)] if self.beyond else found
@@ -98,7 +101,7 @@ def pushed(
 
 
 def _of(net: Checkpoint, source: Dataset) -> Checkpoint:
-    known = set(net.card["classes"])
+    known = set(net.card.get("classes", ()))
     return among(net, source.classes) if known > set(source.classes) else net
 
 
