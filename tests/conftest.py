@@ -70,8 +70,11 @@ def _fit() -> Trained:
     from robustlens.streams import initialised, stream
 
     data = load("fashion").take(500)
-    x, y = data.images.float() / 255, data.labels
-    model = initialised(0, lambda: SmallCNN(width=4))
+    x, y = (
+        data.images.double() / 255,
+        data.labels,
+    )  # in float32 each machine trains its own
+    model = initialised(0, lambda: SmallCNN(width=4)).double()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for epoch in range(6):
         for rows in torch.randperm(len(x), generator=stream(0, "fit", epoch)).split(50):
@@ -79,7 +82,8 @@ def _fit() -> Trained:
             nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
             optimiser.step()
     model.zero_grad(set_to_none=True)
-    model.eval()
+    model.float().eval()
+    x = x.float()
     with torch.no_grad():
         right = torch.nonzero(model(x).argmax(dim=1) == y).flatten()[:60]
     return Trained(model, x[right], y[right])

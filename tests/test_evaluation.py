@@ -98,7 +98,7 @@ def test_records_are_written_one_line_an_image(levels: Dataset, tmp_path: Path) 
     assert json.loads(head) == {"header": {"name": "clean accuracy"}}
     assert len(lines) == 40
     assert set(json.loads(lines[3])) == {
-        "index", "label", "clean", "attacked", "margin", "distance", "by", "step",
+        "index", "label", "clean", "attacked", "margin", "distance", "by", "step", "not_finite",
     }  # fmt: skip
     assert Evaluation.read(tmp_path / "deep" / "records.jsonl") == result
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"processes", "files"},
     {"progress", "provenance", "streams", "bounds"},  # ground
     {"fetch"},
-    {"balls", "modes"},
+    {"balls", "modes", "answers"},
     {"rules", "objectives"},
     {"ascend"},  # end of the core
     {"schedules", "nets"},
@@ -39,7 +39,7 @@ LAYERS = [
     {"cli", "web", "__main__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes"}
+CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes", "answers"}
 GROUND = {"errors", "files", "processes", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "features"),

@@ -6,6 +6,7 @@
 It owns no randomness, no device and no model, and waits for no device inside the loop.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from robustlens.balls import Ball, around, per_example, rows_of
-from robustlens.errors import InputError
+from robustlens.errors import InputError, NoGradient
 from robustlens.rules import Rule
 from robustlens.types import Objective, Points, Values
 
@@ -30,6 +31,7 @@ class Ascent(NamedTuple):
     best: Points
     value: Values
     trace: Tensor  # (steps + 1, b)
+    not_finite: Tensor  # int64 (b,): at how many points the value or the gradient was no number
 
 
 class Stay(NamedTuple):
@@ -58,6 +60,7 @@ def ascend(
     Scores steps + 1 points, the start and every iterate including the last, at the cost of
     `steps` gradients and one more forward pass. `best` is the point of the largest value met
     (a value that is NaN never wins), so the objective never ends below its value at the start.
+    An entry of a gradient that is not finite counts as 0; `not_finite` counts such points.
 
     Args:
         objective: (b, ...) to (b,); the values of different examples must not depend on each
@@ -72,6 +75,7 @@ def ascend(
 
     Raises:
         InputError: steps < 0, or the objective does not give one value per example.
+        NoGradient: the objective cannot be differentiated.
     """
     if steps < 0:
         raise InputError(f"steps is {steps}", "a whole number >= 0", "change steps")
@@ -82,8 +86,8 @@ def ascend(
     state: Any = rule.init(point, ball, steps)
     record = _Record(walk, steps)
     for step in range(steps):
-        value, gradient = value_and_gradient(objective, walk.point)
-        walk = record.score(walk, value, step)
+        value, gradient, fit = slope(objective, walk.point)
+        walk = record.score(walk, value, step, fit)
         with torch.no_grad():
             point, state = rule.update(walk.point, gradient, value, state, project, ball)
         walk = walk._replace(point=point)
@@ -98,21 +102,57 @@ def ascend(
             return record.found
     with torch.no_grad():
         value = _one_each(objective(walk.point), walk.point)
-    walk = record.score(walk, value, steps)
+    walk = record.score(walk, value, steps, value.isfinite())
     record.save(walk)
     return record.found
+
+
+class Slope(NamedTuple):
+    """An objective at a point, its gradient, and where both were finite, boolean (b,)."""
+
+    value: Values
+    gradient: Points
+    finite: Tensor
 
 
 def value_and_gradient(objective: Objective, x: Points) -> tuple[Values, Points]:
     """Return the objective and its gradient with respect to `x` alone, both detached.
 
-    Parameters of a model inside the objective receive no gradient.
+    Parameters of a model inside the objective receive no gradient. An entry of the gradient that
+    is not finite is 0. Raises `NoGradient` where the objective cannot be differentiated.
     """
+    return slope(objective, x)[:2]
+
+
+def slope(objective: Objective, x: Points) -> Slope:
+    """Return `value_and_gradient`, and where both were finite."""
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         value = _one_each(objective(x), x)
-        (gradient,) = torch.autograd.grad(value.sum(), x)
-    return value.detach(), gradient
+        gradient = gradient_of(value, x)
+    value = value.detach()
+    size = torch.linalg.vector_norm(gradient.flatten(1), ord=math.inf, dim=1)
+    finite = (size + value).isfinite()
+    return Slope(value, gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), finite)
+
+
+def gradient_of(value: Tensor, x: Points, *, again: bool = False) -> Points:
+    """Return the gradient of the sum of `value` with respect to x, as it comes.
+
+    With `again` the graph is kept for another call. Raises `NoGradient` where x has no part in
+    it, or where the model can be differentiated with `.backward()` only.
+    """
+    if not value.requires_grad:
+        raise NoGradient("its answer does not depend on the images, or is detached from them")
+    try:
+        (found,) = torch.autograd.grad(value.sum(), x, retain_graph=again, allow_unused=True)
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise NoGradient("a reentrant checkpoint: pass use_reentrant=False to it") from error
+    if found is None:
+        raise NoGradient("its answer does not depend on the images")
+    return found
 
 
 class _Walk(NamedTuple):
@@ -128,24 +168,27 @@ class _Record:
 
     def __init__(self, walk: _Walk, steps: int) -> None:
         trace = walk.highest.new_full((steps + 1, len(walk.highest)), torch.nan)
-        self.found = Ascent(walk.point, walk.best, walk.highest, trace)
+        none = torch.zeros_like(walk.highest, dtype=torch.int64)
+        self.found = Ascent(walk.point, walk.best, walk.highest, trace, none)
         self.here: Tensor | None = None
 
-    def score(self, walk: _Walk, value: Values, step: int) -> _Walk:
-        """Write down the values at the points, and keep the best of them."""
-        self.found.trace[step, slice(None) if self.here is None else self.here] = value
+    def score(self, walk: _Walk, value: Values, step: int, finite: Tensor) -> _Walk:
+        """Write down the values at the points, count those not finite, keep the best of them."""
+        here = slice(None) if self.here is None else self.here
+        self.found.trace[step, here] = value
+        self.found.not_finite[here] += ~finite
         wins = value > walk.highest
         best = torch.where(per_example(wins, walk.point), walk.point, walk.best)
         return _Walk(walk.point, best, torch.where(wins, value, walk.highest))
 
     def save(self, walk: _Walk) -> None:
         """Write down where everyone is."""
-        last, best, value, trace = self.found
+        last, best, value, *rest = self.found
         if self.here is not None:
             point = last.index_copy(0, self.here, walk.point)
             top = best.index_copy(0, self.here, walk.best)
             walk = _Walk(point, top, value.index_copy(0, self.here, walk.highest))
-        self.found = Ascent(walk.point, walk.best, walk.highest, trace)
+        self.found = Ascent(walk.point, walk.best, walk.highest, *rest)
 
     def leave(self, walk: _Walk, rows: Tensor) -> None:
         """Write down where everyone is, and who goes on."""

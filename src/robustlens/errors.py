@@ -19,6 +19,21 @@ class InputError(ValueError):
         )
 
 
+class NoGradient(InputError):
+    """A model whose answers do not depend on its input in a way that can be differentiated."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"a model without a gradient ({why})",
+            "answers that can be differentiated with respect to the images",
+            "attack it with square or hopskipjump, which need none",
+        )
+
+
+class Doubtful(UserWarning):
+    """A number that may not mean what it seems to, or something taken for granted: read it."""
+
+
 class TrainingDiverged(RuntimeError):
     """Training met a loss that is not a finite number, and stopped before saving it."""
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node, symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from robustlens.errors import InputError
 from robustlens.types import Logits, Points
 
 ARITHMETIC = (operator.add, operator.sub, operator.mul, operator.truediv)
@@ -31,7 +32,7 @@ def frozen(model: Callable[[Tensor], Tensor]) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    modes = [(module, module.training) for module in model.modules()]
+    modes = [(m, m.training) for m in model.modules() if hasattr(m, "training")]  # not frozen ones
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         for module, _ in modes:
@@ -87,6 +88,19 @@ def fast(model: nn.Module, dtype: torch.dtype | None = None) -> Twin:
     return Twin(copy, dtype).eval()
 
 
+def copyable(model: nn.Module) -> None:
+    """Raise `InputError` for a model of which a copy need not behave as the model does.
+
+    TorchScript is compiled for the model's own numbers, and hooks (weight norm is one) reach out
+    of a copy into whatever they hold.
+    """
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    hooked = any(getattr(part, name, None) for part in model.modules() for name in hooks)
+    if hooked or isinstance(model, torch.jit.ScriptModule):
+        what = "hooks" if hooked else "TorchScript"
+        raise InputError(f"a model with {what}", "plain modules", "pass twin=None to say so")
+
+
 def lowered(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return x in a dtype, images channels-last: the layout convolutions are fastest in."""
     x = x.to(dtype)
@@ -128,8 +142,8 @@ def _prelude(traced: GraphModule, dtype: torch.dtype) -> list[str]:
 
 
 def _constants(traced: GraphModule, names: list[str]) -> dict[str, nn.Module | Tensor]:
-    """Return the buffers of these names as they are."""
-    return {name: traced.get_buffer(name).clone() for name in names}
+    """Return the buffers and frozen parameters of these names as they are."""
+    return {name: deepcopy(operator.attrgetter(name)(traced)) for name in names}
 
 
 def _head(traced: GraphModule) -> dict[str, nn.Module | Tensor]:

@@ -184,7 +184,7 @@ def test_the_beginning_and_the_end_of_a_twin_stay_in_float32() -> None:
     assert kept["body.stem.weight"].dtype == torch.bfloat16
     with torch.no_grad():
         assert (twin(x) - model(x)).abs().max() < 0.05
-        assert torch.equal(fast(model, torch.float32)(x), model(x))
+        assert (fast(model, torch.float32)(x) - model(x)).abs().max() < 1e-5
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robustlens.attacks.method import Found
+from robustlens.attacks.method import Found, confirmed, guarded
 from robustlens.balls import Ball
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Model
@@ -36,9 +36,19 @@ class Bound:
         return self.method(model, x, y, self.ball, generator=generator, **self.settings)
 
     def found(self, model: Model, x: Images, y: Labels, generator: torch.Generator) -> Found:
-        """Return the attacked images, which of them succeed, and after how many steps."""
-        whole: Callable[..., Found] = self.method.found  # type: ignore[attr-defined]
-        return whole(model, x, y, self.ball, generator=generator, **self.settings)
+        """Return the attacked images, which of them succeed, and after how many steps.
+
+        What a function without a `found` of its own returns is judged by the model's decision.
+        """
+        whole: Callable[..., Found] | None = getattr(self.method, "found", None)
+        if whole is not None:
+            return whole(model, x, y, self.ball, generator=generator, **self.settings)
+
+        def judged(asked: Model, x: Images, y: Labels) -> Found:
+            moved = self(model, x, y, generator)
+            return confirmed(asked, x, y, moved, torch.zeros_like(y))
+
+        return guarded(judged, model, x, y)
 
     @property
     def name(self) -> str:

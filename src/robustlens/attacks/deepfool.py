@@ -7,6 +7,7 @@ distances = smallest(bind(deepfool, Linf(1.0)), model, x, y, generator)   # atta
 import torch
 from torch import Tensor
 
+from robustlens.ascend import gradient_of
 from robustlens.attacks.method import Found, attack, rivals
 from robustlens.attacks.nearest import Nearest, search
 from robustlens.attacks.norms import Norm, norm_of
@@ -73,7 +74,8 @@ def deepfool(
             if step % LOOK_EVERY == 0:
                 here.confirm()
             open_ = here.met.length == torch.inf
-            total = total + torch.where(per_example(open_, total), _step(norm, gaps, slopes), 0.0)
+            step_on = _step(norm, gaps, slopes).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+            total = total + torch.where(per_example(open_, total), step_on, 0.0)
             if step % LOOK_EVERY == 0 or step == steps:
                 stay = torch.nonzero(open_).flatten()
                 if len(stay) <= len(rows) * 7 / 8 or step == steps:
@@ -92,8 +94,9 @@ def _linearised(here: Nearest, point: Images, others: Tensor) -> tuple[Logits, T
         moved = point.detach().requires_grad_(True)
         z = here.seen(moved)
         gaps = (z.gather(1, others) - z.gather(1, here.y[:, None])).unbind(dim=1)
-        slopes = [torch.autograd.grad(gap.sum(), moved, retain_graph=True)[0] for gap in gaps]
-    return z.detach(), torch.stack(gaps).detach(), torch.stack(slopes)
+        slopes = torch.stack([gradient_of(gap, moved, again=True) for gap in gaps])
+    slopes = slopes.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+    return z.detach(), torch.stack(gaps).detach(), slopes
 
 
 def _step(norm: Norm, gaps: Tensor, slopes: Tensor) -> Images:

@@ -4,12 +4,14 @@ x_adv = autoattack(model, x, y, Linf(8 / 255), version="standard", generator=g)
 autoattack.found(model, x, y, Linf(8 / 255), generator=g).by      # which part broke what
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import nn
 
+from robustlens.answers import Answers, decision
 from robustlens.attacks.bound import Bound, bind
 from robustlens.attacks.fab import fab
 from robustlens.attacks.gradient import apgd, apgd_targeted
@@ -17,8 +19,8 @@ from robustlens.attacks.method import Found, attack
 from robustlens.attacks.square import square
 from robustlens.attacks.worst import Worst
 from robustlens.balls import L1, Ball
-from robustlens.errors import UnknownName
-from robustlens.modes import Twin, fast, frozen
+from robustlens.errors import Doubtful, UnknownName
+from robustlens.modes import Twin, copyable, fast, frozen, half_precision
 from robustlens.objectives import MakeObjective, dlr, expected, margin, misclassify
 from robustlens.types import Images, Labels, Model
 
@@ -115,14 +117,27 @@ VERSIONS: dict[str, Callable[[Ball, int], tuple[Bound, ...]]] = {
 def twin_of(model: Model, x: Images, agreement: float = 0.98) -> Twin | None:
     """Return `fast(model)`, or None where it cannot be trusted to search for the model.
 
-    That is: the model is no module, x are not float32, or on the first images the twin's
-    decisions agree with the model's on less than a share `agreement`.
+    That is: the model is no module, or one that cannot be copied and rounded to bfloat16, on
+    whatever machine; x are not float32; or on the first images the twin's decisions agree with
+    the model's on less than a share `agreement`. A warning says which, where one may wonder.
     """
+    model = model.model if isinstance(model, Answers) else model
     if not isinstance(model, nn.Module) or x.dtype != torch.float32 or not len(x):
         return None
-    twin, some = fast(model), x[:128]
-    with frozen(model), torch.no_grad():
-        same = (twin(some).argmax(dim=1) == model(some).argmax(dim=1)).float().mean()
+    some = x[:128]
+    with frozen(model), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said = decision(Answers(model)(some))
+    try:
+        copyable(model)
+        twin = fast(model, torch.bfloat16)
+        with torch.no_grad():
+            same = (decision(Answers(twin)(some)) == said).double().mean()
+        twin = twin if half_precision(x.device) == torch.bfloat16 else fast(model)
+    except Exception as error:  # a person's own code may raise anything on a copy of itself
+        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+        warnings.warn(f"no fast twin, attacks run on the model itself: {first}", Doubtful, 2)
+        return None
     return twin if float(same) >= agreement else None
 
 
@@ -132,4 +147,4 @@ def _ratio(classes: int) -> MakeObjective:
 
 def _classes(model: Model, x: Images) -> int:
     with torch.no_grad():
-        return int(model(x[:1]).shape[1]) if len(x) else 0
+        return int(Answers(model)(x[:1]).shape[1]) if len(x) else 0

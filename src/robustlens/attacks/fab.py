@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.linalg import vecdot
 
+from robustlens.answers import is_answer
 from robustlens.ascend import value_and_gradient
 from robustlens.attacks.method import Found, attack, confirmed, rivals, wrong
 from robustlens.attacks.projections import geometry
@@ -124,6 +125,7 @@ class Near(NamedTuple):
     images: Images
     far: Values  # its distance from the image; inf where none was met
     step: Tensor  # int64: after how many gradient steps; -1 where none was met
+    not_finite: Tensor  # int64: how many points had no answer
 
     def at(self, rows: Tensor) -> "Near":
         """Return those of some images."""
@@ -150,13 +152,13 @@ class Walk:
         """
         rows, point = torch.arange(len(x), device=x.device), start.detach()
         none = torch.full_like(rows, -1)
-        everyone = near = Near(x.detach(), x.new_full((len(x),), torch.inf), none)
+        everyone = near = Near(x.detach(), x.new_full((len(x),), torch.inf), none, 0 * rows)
         for step in range(steps):
             z, value, gradient = _look(search, point, pairs)
             with torch.no_grad():
                 away = (x - point).flatten(1)
+                near = self.nearer(near, point, away, z, pairs[:, 0], step)
                 hit = wrong(z, pairs[:, 0])
-                near = self.nearer(near, point, away, hit, step)
                 back = torch.where(hit | (value >= 0), 1 - self.beta, 0.0).to(away)
                 point = self.step(point, x, away, value, gradient.flatten(1), back)
             stay = self.unfinished(near, step)
@@ -167,18 +169,21 @@ class Walk:
             if not len(rows):
                 return everyone
         with torch.no_grad():
-            hit = wrong(search(point), pairs[:, 0])
-            near = self.nearer(near, point, (x - point).flatten(1), hit, steps)
+            z = search(point)
+            near = self.nearer(near, point, (x - point).flatten(1), z, pairs[:, 0], steps)
         return everyone.merge(rows, near)
 
-    def nearer(self, near: Near, point: Images, away: Tensor, hit: Tensor, step: int) -> Near:
+    def nearer(
+        self, near: Near, point: Images, away: Tensor, z: Logits, y: Labels, step: int
+    ) -> Near:
         """Keep points that fool and are nearer, until one is in the ball."""
         far = geometry(self.ball).size(away)
-        wins = hit & (far < near.far) & (near.far > self.ball.eps)
+        wins = wrong(z, y) & (far < near.far) & (near.far > self.ball.eps)
         return Near(
             torch.where(per_example(wins, point), point, near.images),
             torch.where(wins, far, near.far),
             torch.where(wins, step, near.step),
+            near.not_finite + ~is_answer(z),
         )
 
     def step(
@@ -211,7 +216,8 @@ class Walk:
         """Return the nearest points that the model gets wrong, those outside put into the ball."""
         inside = per_example(near.far <= self.ball.eps, x)
         candidates = torch.where(inside, near.images, self.ball.project(near.images, x))
-        return confirmed(model, x, y, candidates, near.step)
+        found = confirmed(model, x, y, candidates, near.step)
+        return found._replace(not_finite=near.not_finite)
 
 
 def _look(search: Model, x: Images, pairs: Tensor) -> tuple[Logits, Values, Images]:
@@ -225,7 +231,7 @@ def _look(search: Model, x: Images, pairs: Tensor) -> tuple[Logits, Values, Imag
         return target - true
 
     value, gradient = value_and_gradient(difference, x)
-    return seen[0], value, gradient
+    return seen[0], value.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), gradient
 
 
 def _check(counts: dict[str, tuple[int, int]], shares: dict[str, float], eta: float) -> None:

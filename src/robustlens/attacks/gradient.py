@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robustlens.answers import Answers
 from robustlens.ascend import ascend
 from robustlens.attacks.method import (
     Found,
@@ -56,8 +57,10 @@ def fgsm(
         InputError: images or labels of the wrong kind, or a ball without a radius.
     """
     rule = Steepest(max(radius(ball), SHORTEST))
-    moved = ascend(objective(model, y), x, ball, rule, steps=1).last
+    walked = ascend(objective(model, y), x, ball, rule, steps=1)
+    moved = walked.last
     found = confirmed(model, x, y, moved, torch.ones_like(y))
+    found = found._replace(not_finite=walked.not_finite)
     return found if failed == "clean" else found._replace(images=moved)
 
 
@@ -231,6 +234,7 @@ def pgd_kl(
     """
     check_images(x, y)
     with frozen(model):
+        model = Answers(model)
         start = x + 0.001 * Draws.of(x, generator).normal(*x.shape[1:])
         rule = _rule(ball, steps, step_size, None)
         return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from robustlens.answers import is_answer
 from robustlens.attacks.method import Found, attack, wrong
 from robustlens.balls import L2, Ball, Linf, per_example, radius
 from robustlens.errors import InputError
@@ -74,9 +75,9 @@ def hopskipjump(
             f"queries {queries} and batch_size {batch_size}", f"at least 1 and {GROUP}"
         )
     x = x.detach()
-    hop = _Hop(model, ball, batch_size)
-    clean = hop.fools(x, y)
-    found = Found(x, clean, torch.where(clean, 0, -1))
+    hop = _Hop(model, ball, batch_size, torch.zeros_like(y))
+    clean = hop.fools(x, y, torch.arange(len(x), device=x.device))
+    found = Found(x, clean, torch.where(clean, 0, -1), not_finite=hop.not_finite)
     draws = Draws.of(x, generator)
     rows = torch.nonzero(~clean).flatten()
     if not len(rows):
@@ -119,13 +120,16 @@ class _Hop:
     model: Model
     ball: Linf | L2
     batch_size: int
+    not_finite: Tensor  # of each image of the batch: how many points had no answer
 
     @torch.no_grad()
-    def fools(self, x: Images, y: Labels) -> Tensor:
-        """Say which images the model gets wrong: all that is ever asked of it."""
+    def fools(self, x: Images, y: Labels, rows: Tensor) -> Tensor:
+        """Say which points of the images at `rows` the model gets wrong: all it is ever asked."""
         parts = range(0, max(len(x), 1), self.batch_size)
-        asked = [slice(k, k + self.batch_size) for k in parts]
-        return torch.cat([wrong(self.model(x[part]), y[part]) for part in asked])
+        answers = [self.model(x[k : k + self.batch_size]) for k in parts]
+        z = torch.cat(answers)
+        self.not_finite.index_add_(0, rows, (~is_answer(z)).long())
+        return wrong(z, y)
 
     def cuts(self, size: int) -> int:
         """Return how often to bisect, for images of `size` numbers: to d**-1.5, or d**-2."""
@@ -140,7 +144,7 @@ class _Hop:
             grain = GRAINS[number % len(GRAINS)]
             cells = [max(round(side * grain), 1) for side in size]
             noise = interpolate(walk.draws.uniform(walk.x.shape[1], *cells), size=size)
-            new = self.fools(noise, walk.y) & ~have
+            new = self.fools(noise, walk.y, walk.rows) & ~have
             walk.point = torch.where(per_example(new, noise), noise, walk.point)
             have |= new
         return walk.at(torch.nonzero(have).flatten())
@@ -154,7 +158,7 @@ class _Hop:
         low, high = torch.zeros_like(gap), torch.ones_like(gap)
         for _ in range(cuts):
             middle = (low + high) / 2
-            fooled = self.fools(self.between(walk.x, far, middle, gap), walk.y)
+            fooled = self.fools(self.between(walk.x, far, middle, gap), walk.y, walk.rows)
             low, high = torch.where(fooled, low, middle), torch.where(fooled, middle, high)
         return self.between(walk.x, far, high, gap)
 
@@ -182,7 +186,7 @@ class _Hop:
         lengths = gap[:, None] * halves / math.sqrt(turn)
         tried = walk.point[:, None] + lengths[..., None, None, None] * step[:, None]
         tried = tried.clamp_(0.0, 1.0)
-        fooled = self.decisions(tried, walk.y)
+        fooled = self.decisions(tried, walk)
         longest = fooled.to(torch.uint8).argmax(dim=1)
         chosen = tried[torch.arange(len(tried), device=tried.device), longest]
         return torch.where(per_example(fooled.any(dim=1), chosen), chosen, walk.point)
@@ -198,7 +202,7 @@ class _Hop:
         mean = torch.zeros_like(reach)
         for _ in range(directions // GROUP):
             moved = (point + size * self.directions(walk)).clamp_(0.0, 1.0)
-            vote = self.decisions(moved, walk.y).to(reach.dtype) * 2 - 1
+            vote = self.decisions(moved, walk).to(reach.dtype) * 2 - 1
             real = (moved - point) / size
             pull += torch.einsum("bg,bgchw->bchw", vote, real)
             drift += real.sum(dim=1)
@@ -216,10 +220,10 @@ class _Hop:
         length: Tensor = torch.linalg.vector_norm(drawn, dim=(2, 3, 4), keepdim=True)
         return drawn / length
 
-    def decisions(self, points: Tensor, y: Labels) -> Tensor:
+    def decisions(self, points: Tensor, walk: _Walk) -> Tensor:
         """Return `fools` for GROUP points of each image, (b, GROUP, c, h, w)."""
-        labels = y[:, None].expand(-1, GROUP).flatten()
-        return self.fools(points.flatten(0, 1), labels).view(-1, GROUP)
+        labels, rows = (a.repeat_interleave(GROUP) for a in (walk.y, walk.rows))
+        return self.fools(points.flatten(0, 1), labels, rows).view(-1, GROUP)
 
     def leave(self, found: Found, walk: _Walk, spent: int) -> tuple[Found, _Walk]:
         """Write down and let go the images whose points are in the ball."""
@@ -228,7 +232,7 @@ class _Hop:
         if not len(hits):
             return found, walk
         new = walk.at(hits)
-        done = self.fools(new.point, new.y)
+        done = self.fools(new.point, new.y, new.rows)
         images = torch.where(per_example(done, new.x), new.point, new.x)
         found = found.merge(new.rows, Found(images, done, torch.full_like(new.rows, spent)))
         gone = torch.zeros_like(near).index_copy_(0, hits, done)

@@ -6,15 +6,18 @@
 `attack` makes both from one function that returns `Found`.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, NamedTuple, ParamSpec, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from robustlens.answers import Answers, decision, is_answer
 from robustlens.balls import per_example
-from robustlens.errors import InputError
+from robustlens.errors import Doubtful, InputError
 from robustlens.modes import frozen
 from robustlens.types import Images, Labels, Logits, Model
 
@@ -28,6 +31,7 @@ class Found(NamedTuple):
     done: Tensor  # bool (b,): the attack succeeded, by the decision of the model itself
     step: Tensor  # int64 (b,): after how many gradient steps or queries; -1 where it failed
     by: tuple[str, ...] = ()  # of an ensemble: the attack that broke each image, "" where none did
+    not_finite: Tensor | None = None  # int64 (b,): points met that were no number
 
     def merge(self, rows: Tensor, new: "Found", steps: int = 0) -> "Found":
         """Return this with what was found later for some of the rows, `steps` steps later."""
@@ -35,11 +39,16 @@ class Found(NamedTuple):
         by = list(self.by)
         for row, name in zip(rows.tolist() if new.by else (), new.by, strict=True):
             by[row] = name
+        count = self.not_finite
+        if new.not_finite is not None:
+            count = torch.zeros_like(self.step) if count is None else count
+            count = count.index_add(0, rows, new.not_finite)
         return Found(
             self.images.index_copy(0, rows, new.images),
             self.done.index_copy(0, rows, new.done),
             self.step.index_copy(0, rows, new.step),
             tuple(by),
+            count,
         )
 
 
@@ -62,14 +71,22 @@ def attack(body: Callable[P, Found]) -> Method[P]:
     """Make an attack of a function (model, x, y, ball, *, ...) that returns `Found`.
 
     Around the function, x and y are checked and the model is frozen: in evaluation mode, with its
-    parameters out of every graph, and everything as it was afterwards.
+    parameters out of every graph, and everything as it was afterwards. The model, and a twin, are
+    asked by way of `Answers`. Points that were not finite are told of by one warning.
     """
+    bind = signature(body).bind
 
     def found(*args: P.args, **kwargs: P.kwargs) -> Found:
-        model, x, y = cast(tuple[Model, Images, Labels], args[:3])
-        check_images(x, y)
-        with frozen(model):
-            return body(*args, **kwargs)
+        given = bind(*args, **kwargs)
+        first = list(given.arguments)[:3]
+        if callable(given.arguments.get("twin")):
+            given.arguments["twin"] = Answers(given.arguments["twin"])
+
+        def attacked(*asked: Any) -> Found:
+            given.arguments.update(zip(first, asked, strict=True))
+            return body(*given.args, **given.kwargs)
+
+        return guarded(attacked, *(given.arguments[name] for name in first))
 
     @wraps(body)
     def images(*args: P.args, **kwargs: P.kwargs) -> Images:
@@ -81,6 +98,28 @@ def attack(body: Callable[P, Found]) -> Method[P]:
     return cast(Method[P], images)
 
 
+def guarded(
+    attacked: Callable[[Model, Images, Labels], Found], model: Model, x: Images, y: Labels
+) -> Found:
+    """Return what `attacked` finds: x and y checked, the model frozen, asked through `Answers`."""
+    check_images(x, y)
+    if isinstance(model, Answers):  # part of an attack that did all this
+        return attacked(model, x, y)
+    with torch.inference_mode(False), frozen(model):
+        x, y = (part.clone() if part.is_inference() else part for part in (x, y))
+        found = attacked(Answers(model, y), x, y)
+    count = found.not_finite
+    if count is not None and count.any():
+        warnings.warn(
+            f"{int((count > 0).sum())} of {len(count)} images met points at which the model's "
+            f"answer or gradient is not finite ({int(count.sum())} in all): none counts as a "
+            "success, and such entries of a gradient count as 0",
+            Doubtful,
+            stacklevel=3,
+        )
+    return found
+
+
 def nothing_found(x: Images) -> Found:
     """Return the clean images, all of them unbroken: where an attack begins."""
     done = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -90,14 +129,23 @@ def nothing_found(x: Images) -> Found:
 def confirmed(model: Model, x: Images, y: Labels, candidates: Images, step: Tensor) -> Found:
     """Return the candidates that the model gets wrong, and the clean images elsewhere."""
     with torch.no_grad():
-        done = wrong(model(candidates), y)
+        z = model(candidates)
+    return judged(z, x, y, candidates, step)
+
+
+def judged(z: Logits, x: Images, y: Labels, candidates: Images, step: Tensor) -> Found:
+    """Return `confirmed` for what the model said of the candidates."""
+    done = wrong(z, y)
     images = torch.where(per_example(done, x), candidates, x.detach())
-    return Found(images, done, torch.where(done, step, -1))
+    return Found(images, done, torch.where(done, step, -1), not_finite=(~is_answer(z)).long())
 
 
 def rivals(z: Logits, y: Labels, count: int) -> Tensor:
-    """Return the `count` likeliest wrong classes, the likeliest first, (b, count) or fewer."""
-    others = z.scatter(1, y[:, None], -torch.inf)
+    """Return the `count` likeliest wrong classes, the likeliest first, (b, count) or fewer.
+
+    Classes that the model rules out with -inf come last, before nothing but y.
+    """
+    others = z.clamp_min(torch.finfo(z.dtype).min).scatter(1, y[:, None], -torch.inf)
     order = others.argsort(dim=1, descending=True, stable=True)
     return order[:, : min(count, z.shape[1] - 1)]
 
@@ -117,6 +165,10 @@ def check_images(x: Images, y: Labels) -> None:
         raise InputError(
             f"labels of {y.dtype} and shape {tuple(y.shape)}", f"int64 of shape ({len(x)},)"
         )
+    if len(y) and int(y.min()) < 0:
+        raise InputError(
+            f"label {int(y.min())}", "class indices from 0", "leave out images without a class"
+        )
     if len(x):
         low, high = (float(v) for v in x.aminmax())
         if not (low >= -1e-5 and high <= 1 + 1e-5):
@@ -128,10 +180,14 @@ def check_images(x: Images, y: Labels) -> None:
 
 
 def wrong(z: Logits, y: Labels) -> Tensor:
-    """Say where the decision is not y: the success of an untargeted attack."""
-    return z.argmax(dim=1) != y
+    """Say where the decision is not y: the success of an untargeted attack.
+
+    A row that is no answer (see `answers.is_answer`) is no success.
+    """
+    said = decision(z)
+    return (said != y) & (said >= 0)
 
 
 def right(z: Logits, y: Labels) -> Tensor:
     """Say where the decision is y: the success of an attack with target y."""
-    return z.argmax(dim=1) == y
+    return decision(z) == y

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from robustlens.ascend import value_and_gradient
+from robustlens.answers import is_answer
+from robustlens.ascend import slope
 from robustlens.attacks.bound import Bound
-from robustlens.attacks.method import Found, confirmed
+from robustlens.attacks.method import Found, confirmed, judged, wrong
 from robustlens.attacks.norms import Norm
 from robustlens.balls import Ball, per_example, radius
 from robustlens.objectives import logit_margin
@@ -26,6 +27,8 @@ CONFIRM_EVERY = 10
 """Steps after which the model looks at what the twin has found."""
 HALVINGS = 12
 """Of the line back to x: to 1/4096 of its length."""
+FIRM = 0.01
+"""How far beyond the boundary is far enough at most, as a share of the clean image's margin."""
 FURTHER = (1.003, 1.01, 1.03, 1.1)
 """How much further out the model looks where it denies what the twin found."""
 
@@ -74,16 +77,20 @@ class Nearest:
         norm: Norm,
         twin: Model | None = None,
         gap: float = 0.0,
+        firm: Values | float = torch.inf,
     ) -> None:
         self.model, self.twin, self.x, self.y = model, twin, x.detach(), y
-        self.norm, self.gap = norm, gap
+        self.norm, self.gap, self.firm = norm, gap, torch.as_tensor(firm).to(x).expand(y.shape)
         self.met = self.sure = Kept(self.x, x.new_full(y.shape, torch.inf), torch.full_like(y, -1))
+        self.not_finite = torch.zeros_like(y)
 
     def some(self, rows: Tensor) -> "Nearest":
         """Return the part of some of the examples."""
-        part = Nearest(self.model, self.x[rows], self.y[rows], self.norm, self.twin, self.gap)
+        x, y, firm = self.x[rows], self.y[rows], self.firm[rows]
+        part = Nearest(self.model, x, y, self.norm, self.twin, self.gap, firm)
         part.met = Kept(*(a[rows] for a in self.met))
         part.sure = Kept(*(a[rows] for a in self.sure))
+        part.not_finite = self.not_finite[rows]
         return part
 
     def take(self, rows: Tensor, part: "Nearest") -> None:
@@ -92,6 +99,7 @@ class Nearest:
         self.met = Kept(*(a.index_copy(0, rows, b) for a, b in pairs))
         pairs = zip(self.sure, part.sure, strict=True)
         self.sure = Kept(*(a.index_copy(0, rows, b) for a, b in pairs))
+        self.not_finite = self.not_finite.index_copy(0, rows, part.not_finite)
 
     def seen(self, point: Images) -> Logits:
         """Return what the walk sees: the logits of the twin, or of the model if there is none."""
@@ -105,12 +113,15 @@ class Nearest:
             logits.append(self.seen(x))
             return score(logits[-1], self.y)
 
-        value, gradient = value_and_gradient(objective, point)
-        return Look(self.keep(logits[-1].detach(), point, step), value, gradient)
+        value, gradient, finite = slope(objective, point)
+        z = logits[-1].detach()
+        self.not_finite += ~finite & is_answer(z)  # the others are counted as they are kept
+        return Look(self.keep(z, point, step), value.nan_to_num(nan=0.0), gradient)
 
     def keep(self, z: Logits, point: Images, step: int) -> Tensor:
         """Take over the wrong points that are nearest so far; return which points are wrong."""
-        hit = firmly_wrong(z, self.y, self.gap)
+        hit = firmly_wrong(z, self.y, self.gap, self.firm)
+        self.not_finite += ~is_answer(z)
         self.met = self.met.or_nearer(self._kept(hit, point, torch.full_like(self.y, step)))
         if self.twin is not None and step % CONFIRM_EVERY == 0:
             self.confirm()
@@ -142,7 +153,7 @@ class Nearest:
     def _judged(self, point: Images, step: Tensor) -> Kept:
         """Return the points that the model gets wrong."""
         with torch.no_grad():
-            hit = firmly_wrong(self.model(point), self.y, self.gap)
+            hit = firmly_wrong(self.model(point), self.y, self.gap, self.firm)
         return self._kept(hit, point, step)
 
     def _kept(self, hit: Tensor, point: Images, step: Tensor) -> Kept:
@@ -165,27 +176,36 @@ def search(
     Images that the model gets wrong already are done at step 0, unchanged, and do not walk. With a
     `gap` only decisions count that are wrong by more than it, in logits.
     """
-    found = confirmed(model, x, y, x.detach(), torch.zeros_like(y))
+    with torch.no_grad():
+        z = model(x)
+    found = judged(z, x, y, x.detach(), torch.zeros_like(y))
     rows = torch.nonzero(~found.done).flatten()
     if not len(rows):
         return found
-    nearest = Nearest(model, x[rows], y[rows], norm, twin, gap)
+    firm = FIRM * logit_margin(z, y)[rows].abs().nan_to_num(nan=torch.inf)
+    nearest = Nearest(model, x[rows], y[rows], norm, twin, gap, firm)
     with torch.no_grad():
         walk(nearest)
         kept = nearest.settle()
     inside = ball.distance(kept.images, nearest.x) <= radius(ball)
     images = torch.where(per_example(inside, nearest.x), kept.images, nearest.x)
-    return found.merge(rows, confirmed(model, nearest.x, nearest.y, images, kept.step))
+    new = confirmed(model, nearest.x, nearest.y, images, kept.step)
+    return found.merge(rows, new._replace(not_finite=nearest.not_finite))
 
 
-def firmly_wrong(z: Logits, y: Labels, gap: float = 0.0) -> Tensor:
-    """Say where the best wrong logit beats the true one by `gap`, and by more than rounding.
+def firmly_wrong(
+    z: Logits, y: Labels, gap: float = 0.0, firm: Values | float = torch.inf
+) -> Tensor:
+    """Say where the decision is wrong by a margin above `gap`, and by more than rounding.
 
     The nearest wrong image stands at the boundary: 64 units in the last place of the largest logit
-    keep the verdict on it the same in a batch of another size.
+    keep the verdict on it the same in a batch of another size. Not more than `firm`, though: what
+    rounding may do to logits of one size with a large constant, or to bfloat16, is more than what
+    they decide by.
     """
     rounding = 64 * torch.finfo(z.dtype).eps * z.abs().amax(dim=1)
-    return logit_margin(z, y) > rounding.clamp_min(gap)
+    rounding = rounding.nan_to_num(nan=torch.inf).minimum(torch.as_tensor(firm).to(rounding))
+    return wrong(z, y) & (logit_margin(z, y) > rounding.clamp_min(gap))
 
 
 def smallest(

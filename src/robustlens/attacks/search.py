@@ -67,7 +67,7 @@ class Search:
                 break
             center, within = x[rows], rows_of(self.ball, rows)
             given = self.start if restart == 0 else None
-            ascend(
+            walked = ascend(
                 hunt.objective(),
                 center,
                 within,
@@ -76,6 +76,7 @@ class Search:
                 start=(self.ball.sample(x, generator) if given is None else given)[rows],
                 leave=hunt.leave if self.failed == "clean" else None,
             )
+            hunt.not_finite.index_add_(0, rows, walked.not_finite)
             hunt.judge()
         return hunt.found(x)
 
@@ -120,6 +121,7 @@ class Hunt:
         done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
         low = x.new_full(x.shape[:1], -torch.inf)
         self.all = Met(x.detach(), low, done, torch.full_like(done, -1, dtype=torch.int64))
+        self.not_finite = torch.zeros_like(self.all.step)
 
     def look(self) -> None:
         """Where fooled images leave, those that are a success as they are leave first."""
@@ -212,7 +214,8 @@ class Hunt:
         """Return the worst images, or the clean ones where the search failed."""
         met = self.all
         clean = torch.where(per_example(met.done, x), met.points, x.detach())
-        return Found(clean if self.failed == "clean" else met.points, met.done, met.step)
+        images = clean if self.failed == "clean" else met.points
+        return Found(images, met.done, met.step, not_finite=self.not_finite)
 
 
 def _as_it_is(x: Points, rows: Tensor) -> Images:

@@ -94,6 +94,7 @@ class _Pool:
     value: Values  # the margin there
     goal: Values  # a larger margin is a success
     step: Tensor  # after how many queries it was found
+    not_finite: Tensor  # how many queries had no answer
 
     def at(self, rows: Tensor | slice) -> "_Pool":
         """Return some of them: copies for a tensor, views for a slice."""
@@ -116,6 +117,8 @@ class _Hunt:
         """Return what one restart finds; after `patience` queries, only of images above the bar."""
         found = nothing_found(x)
         pool = self.start(x, y, draws)
+        lost = pool.not_finite.clone()
+        found = found._replace(not_finite=lost)
         asked = 1
         while True:
             last = asked == self.queries
@@ -132,6 +135,7 @@ class _Hunt:
             numbers = draws.uniform(count, self.move.to_propose(x.shape[1]))
             for part in self.parts(len(pool.rows)):
                 self.walk(pool.at(part), numbers[part], asked)
+            lost[pool.rows] = pool.not_finite
             asked += count
 
     @property
@@ -152,7 +156,9 @@ class _Hunt:
         best = self.move.start(x, self.ball, numbers)
         value = torch.cat([self.margin(best[part], y[part]) for part in self.parts(len(x))])
         rows = torch.arange(len(x), device=x.device)
-        return _Pool(rows, x, y, best, value, torch.zeros_like(value), torch.ones_like(rows))
+        goal, lost = torch.zeros_like(value), value.isnan().long()
+        value = value.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        return _Pool(rows, x, y, best, value, goal, torch.ones_like(rows), lost)
 
     def walk(self, part: _Pool, numbers: Tensor, asked: int) -> None:
         """Make a block of proposals, and keep those that are better, all in place."""
@@ -169,10 +175,11 @@ class _Hunt:
                 write(part.best, patch.cells, kept)
             part.value.copy_(torch.where(better, value, part.value))
             part.step.copy_(torch.where(better, query + 1, part.step))
+            part.not_finite += value.isnan()
 
     @torch.no_grad()
     def margin(self, x: Images, y: Labels) -> Values:
-        """Return the margins on the model that is searched on."""
+        """Return the margins on the model that is searched on; NaN where it has no answer."""
         return logit_margin((self.twin or self.model)(x), y)
 
     def leave(
@@ -198,7 +205,8 @@ class _Hunt:
         z = torch.cat([self.model(point[part]) for part in self.parts(len(point))])
         done = wrong(z, pool.y)
         images = torch.where(per_example(done, point), point, pool.x)
-        return Found(images, done, pool.step), logit_margin(z, pool.y).to(pool.value)
+        margin = logit_margin(z, pool.y).to(pool.value)
+        return Found(images, done, pool.step), torch.where(margin.isnan(), -torch.inf, margin)
 
     def parts(self, count: int) -> list[slice]:
         """Cut a pool into what the model is asked at once; one empty part of an empty pool."""

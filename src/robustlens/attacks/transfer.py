@@ -12,8 +12,9 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor
 
+from robustlens.answers import Answers
 from robustlens.attacks.gradient import mi_fgsm
-from robustlens.attacks.method import Found, attack, confirmed
+from robustlens.attacks.method import Found, attack, confirmed, wrong
 from robustlens.balls import Ball
 from robustlens.errors import InputError
 from robustlens.modes import frozen
@@ -49,13 +50,13 @@ def transfer(
     Raises:
         InputError: no surrogates, surrogates of different classes, or as the attack.
     """
-    together = ensemble(surrogates)
+    together = ensemble([Answers(surrogate) for surrogate in surrogates])
     with ExitStack() as held:
         for surrogate in surrogates:
             held.enter_context(frozen(surrogate))
         moved = attack(together, x, y, ball, steps=steps, failed="worst", generator=generator)
     with torch.no_grad():
-        already = model(x).argmax(dim=1) != y
+        already = wrong(model(x), y)
     moved = torch.where(already.view(-1, 1, 1, 1), x.detach(), moved)
     return confirmed(model, x, y, moved, torch.where(already, 0, steps))
 

@@ -89,11 +89,13 @@ def transform_search(
         _look(hunt, (draws.uniform(ball.parameters) for _ in range(tries)))
     if ball.parameters and steps and len(hunt.rows):
         climb, leave = rule or Steepest(1.25 / steps), hunt.leave if failed == "clean" else None
-        ascend(hunt.objective(), hunt.now.points, Box(), climb, steps=steps, leave=leave)
+        rows = hunt.rows
+        climbed = ascend(hunt.objective(), hunt.now.points, Box(), climb, steps=steps, leave=leave)
+        hunt.not_finite.index_add_(0, rows, climbed.not_finite)
     hunt.judge()
     images = ball.apply(x, hunt.all.points)
     step = torch.where(hunt.all.done, hunt.all.step, hunt.points)  # the twin may have missed it
-    found = confirmed(model, x, y, images, step)
+    found = confirmed(model, x, y, images, step)._replace(not_finite=hunt.not_finite)
     return found if failed == "clean" else found._replace(images=images)
 
 
@@ -104,7 +106,8 @@ def _look(hunt: Hunt, thetas: Iterable[Tensor]) -> None:
         if not len(hunt.rows):
             return
         with torch.no_grad():
-            objective(theta[hunt.rows])
+            value = objective(theta[hunt.rows])
+        hunt.not_finite.index_add_(0, hunt.rows, (~value.isfinite()).long())
         stay = hunt.leave(number) if hunt.failed == "clean" else None
         objective = objective if stay is None else stay.objective
 

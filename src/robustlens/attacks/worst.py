@@ -4,15 +4,16 @@ attack = worst_of(bind(pgd, Linf(8 / 255)), bind(square, Linf(8 / 255), queries=
 attack.found(model, x, y, generator).by          # which of them broke each image
 """
 
+import warnings
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from robustlens.attacks.bound import Bound
-from robustlens.attacks.method import Found, confirmed
+from robustlens.attacks.method import Found, confirmed, guarded
 from robustlens.balls import Ball
-from robustlens.errors import InputError
+from robustlens.errors import Doubtful, InputError, NoGradient
 from robustlens.types import Images, Labels, Model
 
 
@@ -32,16 +33,37 @@ class Worst:
         return self.found(model, x, y, generator).images
 
     def found(self, model: Model, x: Images, y: Labels, generator: torch.Generator) -> Found:
-        """Return the images, which of them are broken, and by which attack at which step."""
+        """Return the images, which of them are broken, and by which attack at which step.
+
+        Attacks that need a gradient are left out, with a warning, where the model has none.
+
+        Raises:
+            NoGradient: the model has none, and every attack needs one.
+        """
         seeds = torch.randint(2**62, (len(self.attacks),), generator=generator).tolist()
-        found = confirmed(model, x, y, x, torch.zeros_like(y))
-        found = found._replace(by=names(found.done, "as it is"))
-        for seed, part in zip(seeds, self.attacks, strict=True):
-            left = torch.nonzero(~found.done).flatten()
-            for rows in left.tensor_split(-(-len(left) // self.batch_size)) if len(left) else ():
-                new = part.found(model, x[rows], y[rows], torch.Generator().manual_seed(seed))
-                name = names(new.done, part.name)
-                found = found.merge(rows, new._replace(by=name))
+
+        def all_in_turn(model: Model, x: Images, y: Labels) -> Found:
+            found = confirmed(model, x, y, x, torch.zeros_like(y))
+            found = found._replace(by=names(found.done, "as it is"))
+            blind: dict[str, NoGradient] = {}
+            for seed, part in zip(seeds, self.attacks, strict=True):
+                try:
+                    found = self._after(part, found, model, x, y, seed)
+                except NoGradient as error:
+                    blind[str(part)] = error
+            _leave_out(blind, len(self.attacks))
+            return found
+
+        return guarded(all_in_turn, model, x, y)
+
+    def _after(
+        self, part: Bound, found: Found, model: Model, x: Images, y: Labels, seed: int
+    ) -> Found:
+        """Return what is found after one more attack."""
+        left = torch.nonzero(~found.done).flatten()
+        for rows in left.tensor_split(-(-len(left) // self.batch_size)) if len(left) else ():
+            new = part.found(model, x[rows], y[rows], torch.Generator().manual_seed(seed))
+            found = found.merge(rows, new._replace(by=names(new.done, part.name)))
         return found
 
     @property
@@ -74,3 +96,12 @@ def worst_of(*attacks: Bound, batch_size: int = 256) -> Worst:
 def names(done: Tensor, name: str) -> tuple[str, ...]:
     """Return the name for each image that is done, "" for the others."""
     return tuple(name if broken else "" for broken in done.tolist())
+
+
+def _leave_out(blind: dict[str, NoGradient], count: int) -> None:
+    """Warn that some attacks found no gradient; raise if all of them did."""
+    for error in blind.values():
+        if len(blind) == count:
+            raise error
+        warnings.warn(f"{error} Left out: {'; '.join(blind)}.", Doubtful, stacklevel=2)
+        return

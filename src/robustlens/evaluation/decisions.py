@@ -1,48 +1,44 @@
 """What a model decides: its logits, checked before anything is counted."""
 
+import warnings
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
+from robustlens.answers import Answers, decision, is_answer
 from robustlens.data import Dataset, batches
-from robustlens.errors import InputError
-from robustlens.nets import logits
+from robustlens.errors import Doubtful, InputError
 from robustlens.progress import bar
 from robustlens.types import Images, Labels, Logits, Model
 
 
 def right_as_they_are(model: Model, x: Images, y: Labels) -> Tensor:
     """Return where the model predicts y, boolean (b,); raises as `checked_logits`."""
-    return checked_logits(model, x, y).argmax(dim=1) == y
+    return decision(checked_logits(model, x, y)) == y
 
 
 def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
-    """Return the logits of a batch.
+    """Return the logits of a batch; of a row without an answer (see `answers`) NaN, and a warning.
 
     Raises:
-        InputError: they are not (b, k), not finite, or a label is none of their classes.
+        InputError: they are not (b, k), no row of them is an answer, or a label is none of their
+            classes.
     """
     with torch.no_grad():
-        z = logits(model, x)
-    if z.dim() != 2 or len(z) != len(x):
+        z = Answers(model, y)(x)
+    lost = int((~is_answer(z)).sum())
+    if lost == len(x) > 0:
         raise InputError(
-            f"a model that gives shape {tuple(z.shape)} for {len(x)} images",
-            f"logits of shape ({len(x)}, classes)",
-            "wrap the model so that it returns logits alone",
-        )
-    finite = z.isfinite().all(dim=1)
-    if not finite.all():
-        raise InputError(
-            f"logits that are not finite for {int((~finite).sum())} of {len(x)} images",
+            f"logits that are not finite for {lost} of {len(x)} images",
             "finite logits",
             "look for a division by zero or an overflow in the model",
         )
-    if int(y.max()) >= z.shape[1]:
-        raise InputError(
-            f"label {int(y.max())} for a model with {z.shape[1]} classes",
-            f"labels from 0 to {z.shape[1] - 1}",
-            "use the data set that the model was trained for",
+    if lost:
+        warnings.warn(
+            f"logits that are not finite for {lost} of {len(x)} images, which count as wrong",
+            Doubtful,
+            stacklevel=2,
         )
     return z
 

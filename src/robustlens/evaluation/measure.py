@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robustlens.answers import Answers, decision, is_answer
 from robustlens.attacks import (
     Bound,
     Found,
@@ -22,9 +23,10 @@ from robustlens.attacks import (
     twin_of,
 )
 from robustlens.attacks.worst import names
-from robustlens.balls import Ball
+from robustlens.balls import Ball, radius
 from robustlens.data import Dataset, batches
 from robustlens.data.augment import unit
+from robustlens.errors import InputError
 from robustlens.evaluation.decisions import checked_logits
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.rate import Rate
@@ -107,8 +109,8 @@ def pgd_accuracy(
 
 def unattacked(x: Images, z: Logits, y: Labels) -> Found:
     """Return what no attack finds: the images that are wrong as they are."""
-    done = z.argmax(dim=1) != y
-    return Found(x, done, torch.where(done, 0, -1))
+    done = decision(z) != y
+    return Found(x, done, torch.where(done, 0, -1), not_finite=(~is_answer(z)).long())
 
 
 def _with_twin(attack: Attack, model: Model, data: Dataset) -> Attack:
@@ -134,8 +136,26 @@ def _attacked(
         found = found.merge(right, new._replace(by=new.by or names(new.done, name)))
     within: Ball | None = getattr(attack, "ball", None)
     moved = torch.zeros_like(y) if within is None else within.distance(found.images, x)
-    after = checked_logits(model, found.images, y)
+    _inside(found, moved, attack)
+    with torch.no_grad():
+        after = Answers(model)(found.images)
+    after = torch.where(is_answer(after)[:, None], after, clean)  # where it is none, none was found
     return _rows(start, clean, after, y, found, moved)
+
+
+def _inside(found: Found, moved: Tensor, attack: Attack) -> None:
+    """Raise `InputError` if an attack left the images, or the norm ball it was given."""
+    within: Any = getattr(attack, "ball", None)
+    eps = radius(within) if hasattr(within, "eps") else torch.inf
+    images = found.images
+    framed = ((images > -1e-4) & (images < 1 + 1e-4)).all(dim=(1, 2, 3))
+    outside = ~framed | ~(moved <= eps + 1e-4 * max(eps, 1.0))
+    if outside.any():
+        raise InputError(
+            f"{int(outside.sum())} of {len(images)} images outside what the attack may return",
+            f"finite pixels in [0, 1]{'' if within is None else f', inside {within}'}",
+            f"end {attack} with ball.project(x_adv, x)",
+        )
 
 
 def _find(model: Model, x: Tensor, y: Tensor, attack: Attack, g: torch.Generator) -> Found:
@@ -150,12 +170,13 @@ def _rows(
     columns = (
         range(start, start + len(y)),
         y.tolist(),
-        clean.argmax(dim=1).tolist(),
-        after.argmax(dim=1).tolist(),
-        logit_margin(after.float(), y).tolist(),
+        decision(clean).tolist(),
+        decision(after).tolist(),
+        logit_margin(after, y).nan_to_num(nan=torch.finfo(torch.float32).max).tolist(),
         distance.float().tolist(),
         found.by or names(found.done, UNATTACKED),
         found.step.tolist(),
+        (torch.zeros_like(y) if found.not_finite is None else found.not_finite).tolist(),
     )
     return [Record(*cells) for cells in zip(*columns, strict=True)]
 

@@ -27,7 +27,10 @@ UNATTACKED = "as it is"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What happened to one image. `margin` is best wrong logit minus true logit, attacked."""
+    """What happened to one image. `margin` is best wrong logit minus true logit, attacked.
+
+    Where the model's answer is not finite the prediction is -1, and the margin the largest float.
+    """
 
     index: int
     label: int
@@ -37,6 +40,7 @@ class Record:
     distance: float  # from the image to the attacked one, in the ball's norm; 0 if it held
     by: str = ""  # the attack that broke it, "as it is" for none needed, "" if it held
     step: int = -1  # after how many of its gradient steps or queries; -1 if it held
+    not_finite: int = 0  # points met at which the answer or the gradient was no number
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,14 @@ class Evaluation:
         return {k: _rate([r for r in self.records if r.label == k]) for k in labels}
 
     def confusion(self, classes: int) -> Tensor:
-        """Return counts (classes, classes) int64: true label by prediction under attack."""
+        """Return counts (classes, classes) int64: true label by prediction under attack.
+
+        An image for which the model has no finite answer stands nowhere.
+        """
         table = torch.zeros(classes, classes, dtype=torch.int64)
         for record in self.records:
-            table[record.label, record.attacked] += 1
+            if record.attacked >= 0:
+                table[record.label, record.attacked] += 1
         return table
 
     def broken_by(self) -> dict[str, int]:

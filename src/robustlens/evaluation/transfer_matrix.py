@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from robustlens.answers import Answers, decision
 from robustlens.attacks import Bound
 from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
@@ -23,7 +24,7 @@ from robustlens.evaluation.decisions import checked_logits, progress
 from robustlens.evaluation.rate import Rate
 from robustlens.modes import frozen
 from robustlens.streams import stream
-from robustlens.types import Images, Labels, Model
+from robustlens.types import Images, Model
 
 
 class Pair(NamedTuple):
@@ -47,7 +48,7 @@ class TransferMatrix:
     targets: tuple[str, ...]
     labels: Tensor  # int64 (n,)
     clean: Tensor  # int64 (targets, n): predictions on the images as they are
-    attacked: Tensor  # int64 (sources, targets, n): predictions on the changed images
+    attacked: Tensor  # int64 (sources, targets, n): predictions on the changed images; -1: none
 
     def rate(self, source: str, target: str) -> Rate:
         """Return the transfer success, with its exact interval and the number of images.
@@ -64,7 +65,8 @@ class TransferMatrix:
                 "at least one",
                 "use another net or more images",
             )
-        return Rate.of(self.attacked[row, column][right] != self.labels[right])
+        said = self.attacked[row, column][right]
+        return Rate.of((said != self.labels[right]) & (said >= 0))  # no answer is no success
 
     def accuracy(self, target: str) -> Rate:
         """Return the accuracy of a net on the images as they are."""
@@ -128,12 +130,14 @@ def transfer_matrix(
         for model in models.values():
             held.enter_context(frozen(model))
         for _, x, y in progress(data, batch_size, "transfer"):
-            clean.append(_said(models, x, y))
+            for model in models.values():
+                checked_logits(model, x, y)
+            clean.append(_said(models, x))
             rows = []
             for name in made_on:
                 generator = stream(seed, "transfer", name)
                 moved = attack.worst().found(models[name], x, y, generator).images
-                rows.append(_said(models, moved, y))
+                rows.append(_said(models, moved))
             attacked.append(torch.stack(rows))
     return TransferMatrix(
         str(attack),
@@ -145,9 +149,10 @@ def transfer_matrix(
     )
 
 
-def _said(models: Mapping[str, Model], x: Images, y: Labels) -> Tensor:
-    """Return the predictions of all models, (models, b), on the CPU."""
-    said = [checked_logits(model, x, y).argmax(dim=1) for model in models.values()]
+def _said(models: Mapping[str, Model], x: Images) -> Tensor:
+    """Return the predictions of all models, (models, b), on the CPU; -1 where there is none."""
+    with torch.no_grad():
+        said = [decision(Answers(model)(x)) for model in models.values()]
     return torch.stack(said).cpu()
 
 

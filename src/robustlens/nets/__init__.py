@@ -8,7 +8,7 @@ from robustlens.nets.among import among
 from robustlens.nets.architecture import NETS, Architecture
 from robustlens.nets.checkpoints import Checkpoint, load, save
 from robustlens.nets.mlp import MLP
-from robustlens.nets.normalise import Normalise, normalised
+from robustlens.nets.normalise import Normalise, normalised, two_classes
 from robustlens.nets.reading import features, logits
 from robustlens.nets.resnet import PreActResNet, preact_resnet
 from robustlens.nets.small import SmallCNN
@@ -31,5 +31,6 @@ __all__ = [
     "normalised",
     "preact_resnet",
     "save",
+    "two_classes",
     "wide_resnet",
 ]

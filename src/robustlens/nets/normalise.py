@@ -1,6 +1,9 @@
-"""Input normalisation as a layer, so that images stay in [0, 1] and eps keeps its unit.
+"""Layers around a person's net: normalisation before it, a second class after one logit.
 
 model = normalised(their_net, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+model = two_classes(their_binary_net)           # one logit; class 1 where it is positive
+
+So images stay in [0, 1], eps keeps its unit, and every model has a score for each class.
 """
 
 from collections.abc import Sequence
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from robustlens.types import Images
+from robustlens.types import Images, Logits
 
 MEAN, STD = 0.5, 0.25
 """What our own nets subtract and divide by: close to most images, and batch norm does the rest."""
@@ -28,6 +31,24 @@ class Normalise(nn.Module):
     def forward(self, x: Images) -> Images:
         """Return the normalised images."""
         return (x - self.mean) / self.std
+
+
+class TwoClasses(nn.Module):
+    """Logits (0, z) of two classes from a net with one logit z: class 1 where it is positive."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Images) -> Logits:
+        """Return logits (b, 2) from the net's (b, 1) or (b,)."""
+        z: Tensor = self.model(x).reshape(len(x), 1)
+        return torch.cat([torch.zeros_like(z), z], dim=1)
+
+
+def two_classes(model: nn.Module) -> TwoClasses:
+    """Return a model of two classes from a net with one logit, as for binary cross-entropy."""
+    return TwoClasses(model)
 
 
 def normalised(model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> nn.Sequential:

@@ -9,20 +9,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from robustlens.answers import Answers
 from robustlens.errors import InputError, UnknownName
 from robustlens.types import Images, Logits, Model
 
 
 def logits(model: Model, x: Images) -> Logits:
-    """Return class scores (b, k); raise `InputError` if the model gives another shape."""
-    z = model(x)
-    if z.dim() != 2 or len(z) != len(x):
-        raise InputError(
-            f"a model that returns shape {tuple(z.shape)} for {len(x)} images",
-            f"logits of shape ({len(x)}, classes)",
-            "wrap the model so that it returns one row of scores per image",
-        )
-    return z
+    """Return class scores (b, k), differentiable, as `answers.Answers` reads and checks them."""
+    return Answers(model)(x)
 
 
 def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:

@@ -14,8 +14,10 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
+from robustlens.answers import scores
+from robustlens.ascend import gradient_of
 from robustlens.balls import L1, L2, Linf
-from robustlens.errors import InputError
+from robustlens.errors import InputError, NoGradient
 from robustlens.types import Images, Labels, Model
 
 DOUBT = 0.001
@@ -105,8 +107,8 @@ def differentiable(model: Model, x: Images) -> Model:
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         try:
-            torch.autograd.grad(model(x).sum(), x)
-        except RuntimeError:
+            gradient_of(scores(model(x), x), x)
+        except NoGradient:
             return lambda image: model(image) + 0.0 * image.flatten(1).sum(dim=1, keepdim=True)
     return model
 

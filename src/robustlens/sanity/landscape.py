@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from robustlens.ascend import value_and_gradient
 from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
-from robustlens.errors import InputError
+from robustlens.errors import InputError, NoGradient
 from robustlens.objectives import margin, misclassify
 from robustlens.sanity.check import Check, Subject, judged
 from robustlens.streams import Draws, stream
@@ -117,7 +117,7 @@ def _steepest(model: Model, x: Images, y: Labels, ball: Ball, seed: int) -> tupl
     for name, make in (("margin", margin), ("cross-entropy", misclassify)):
         try:
             _, gradient = value_and_gradient(make(model, y), x)
-        except RuntimeError:  # the model's answer does not lead back to the image
+        except NoGradient:  # the model's answer does not lead back to the image
             continue
         has = gradient.flatten(1).abs().amax(dim=1) > 0
         step = torch.where(per_example(has, x), ball.steepest(gradient, x), step)

@@ -1,0 +1,348 @@
+"""Every attack on models that misbehave: the right number, or a refusal in words."""
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from robustlens.attacks import (
+    apgd,
+    apgd_targeted,
+    autoattack,
+    bind,
+    carlini_wagner,
+    ddn,
+    deepfool,
+    fab,
+    fgsm,
+    fmn,
+    hopskipjump,
+    mi_fgsm,
+    pgd,
+    random_search,
+    square,
+    twin_of,
+    worst_of,
+)
+from robustlens.balls import L1, L2, Linf
+from robustlens.data import Dataset
+from robustlens.errors import Doubtful, InputError, NoGradient
+from robustlens.evaluation import accuracy, attacked_accuracy, robustness_curve
+from robustlens.streams import stream
+
+SHORT: dict[Any, dict[str, int]] = {
+    fgsm: {},
+    mi_fgsm: {},
+    pgd: {"steps": 5},
+    apgd: {"steps": 6},
+    apgd_targeted: {"steps": 4, "targets": 2},
+    fab: {"steps": 6, "targets": 2},
+    square: {"queries": 20},
+    random_search: {"tries": 5},
+    deepfool: {"steps": 4},
+    ddn: {"steps": 8},
+    fmn: {"steps": 8},
+    carlini_wagner: {"steps": 4, "searches": 2},
+    hopskipjump: {"queries": 120},
+}
+NORMS = {deepfool: (Linf, L2), ddn: (L2,), carlini_wagner: (L2,), hopskipjump: (Linf, L2)}
+PAIRS = [(method, norm) for method in SHORT for norm in NORMS.get(method, (Linf, L2, L1))]
+every = pytest.mark.parametrize(
+    ("method", "norm"), PAIRS, ids=[f"{m.__name__}-{n.__name__}" for m, n in PAIRS]
+)
+SIZE = {Linf: 0.1, L2: 0.6, L1: 3.0}
+x = 0.2 + 0.6 * torch.rand(6, 3, 6, 6, generator=stream(3))
+W = torch.randn(108, 4, generator=stream(4))
+
+
+def net(x: Tensor) -> Tensor:
+    return (x - 0.5).flatten(1) @ W
+
+
+Y = net(x).argmax(dim=1)
+
+
+def run(method: Any, model: Any, ball: Any, y: Tensor = Y, **settings: Any) -> Any:
+    given = x.clone()
+    found = method.found(model, given, y, ball, generator=stream(0), **SHORT[method] | settings)
+    assert torch.equal(given, x)
+    assert found.images.isfinite().all()
+    assert (ball.distance(found.images, x) <= ball.eps * (1 + 1e-5) + 1e-5).all()
+    return found
+
+
+class Root(nn.Module):
+    """The net, plus a root of pixels whose slope at 0 is infinite, times 0."""
+
+    def __init__(self, pixels: slice) -> None:
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = net(x)
+        root = (0 * x.flatten(1)[:, self.pixels]).sqrt().sum(dim=1, keepdim=True)
+        return z + root.expand_as(z)
+
+
+@every
+@pytest.mark.parametrize("pixels", [slice(0, 1), slice(None)], ids=["one", "all"])
+def test_a_gradient_that_is_not_finite_counts_as_zero(
+    method: Any, norm: Any, pixels: slice
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Doubtful)
+        found = run(method, Root(pixels), norm(SIZE[norm]))
+        still = run(method, Root(pixels), norm(0.0))
+    assert torch.equal(found.done, net(found.images).argmax(dim=1) != Y)
+    assert not still.done.any()
+
+
+def test_points_without_a_finite_gradient_are_counted_and_told() -> None:
+    with pytest.warns(Doubtful, match="6 of 6 images"):
+        found = run(pgd, Root(slice(0, 1)), L2(0.01))
+    assert found.not_finite.tolist() == [5] * 6  # the last point is looked at without a gradient
+
+
+def holed(x: Tensor) -> Tensor:
+    """Decide for class 1 everywhere, with no answer at all where a pixel is above 0.85."""
+    z = 0 * x.flatten(1)[:, :4] + torch.eye(4)[1]
+    return torch.where((x.amax(dim=(1, 2, 3)) > 0.85)[:, None], torch.nan, z)
+
+
+@every
+@pytest.mark.parametrize("hole", [torch.nan, torch.inf])
+def test_no_answer_is_no_success(method: Any, norm: Any, hole: float) -> None:
+    y, ball = torch.ones(6, dtype=torch.int64), norm(4 * SIZE[norm])
+
+    def model(x: Tensor) -> Tensor:
+        z = holed(x)
+        return torch.where(z.isnan(), z.new_tensor([hole, 0, 0, 0]), z)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Doubtful)
+        found = run(method, model, ball, y)
+    assert not found.done.any()
+    assert torch.equal(found.images, x)
+
+
+@pytest.mark.parametrize("method", [pgd, random_search, square, fab, hopskipjump, fmn])
+def test_points_without_an_answer_are_counted(method: Any) -> None:
+    y = torch.ones(6, dtype=torch.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Doubtful)
+        far = run(method, lambda x: torch.where(x.mean() > -1, holed(x + 0.8), 0.0), Linf(0.1), y)
+    assert (far.not_finite > 0).all()
+
+
+@every
+def test_a_model_that_writes_into_its_input_is_attacked_as_it_is(method: Any, norm: Any) -> None:
+    def clean(x: Tensor) -> Tensor:
+        return net(x[:, [2, 1, 0]])
+
+    def writes(x: Tensor) -> Tensor:
+        x[:, [0, 2]] = x[:, [2, 0]]
+        return net(x)
+
+    y = clean(x).argmax(dim=1)
+    one, other = (run(method, model, norm(SIZE[norm]), y) for model in (clean, writes))
+    assert torch.equal(one.images, other.images)
+    assert torch.equal(one.done, other.done)
+
+
+SHIFTS = {
+    "constant": lambda z: z + 30000.0,
+    "bfloat16": lambda z: (20 * z).bfloat16(),
+    "float16": lambda z: z.half(),
+    "ruled out": lambda z: torch.cat([z, torch.full_like(z[:, :1], -torch.inf)], dim=1),
+    "masked": lambda z: torch.cat([z, torch.full_like(z[:, :1], -1e9)], dim=1),
+    "float64": lambda z: z.double(),
+}
+
+
+@every
+@pytest.mark.parametrize("shift", SHIFTS.values(), ids=SHIFTS)
+def test_a_decision_is_not_a_margin(method: Any, norm: Any, shift: Any) -> None:
+    """Logits that decide the same are broken as often, at a radius where a linear net is lost."""
+    ball = norm(2 * SIZE[norm])
+    plain = run(method, net, ball)
+    shifted = run(method, lambda x: shift(net(x)), ball)
+    assert int(shifted.done.sum()) >= int(plain.done.sum()) - 1
+    assert (shift(net(shifted.images)).argmax(dim=1) != Y)[shifted.done].all()
+
+
+@every
+@pytest.mark.parametrize("label", [-1, -100, 4])
+def test_labels_that_are_no_class_are_refused(method: Any, norm: Any, label: int) -> None:
+    y = Y.clone()
+    y[2] = label
+    with pytest.raises(InputError, match=f"label {label}"):
+        method(net, x, y, norm(0.1), generator=stream(0), **SHORT[method])
+
+
+def test_one_logit_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"nets\.two_classes"):
+        pgd(lambda x: net(x)[:, :1], x, 0 * Y, L2(0.1), generator=stream(0))
+
+
+BLIND = {
+    "no_grad": torch.no_grad()(net),
+    "detach": lambda x: net(x.detach()),
+    "one-hot": lambda x: nn.functional.one_hot(net(x).argmax(1), 4).float(),
+    "no part": lambda x: net(torch.ones_like(x)) + nn.Parameter(torch.zeros(4)),
+    "reentrant": lambda x: torch.utils.checkpoint.checkpoint(net, x, use_reentrant=True),
+}
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("model", BLIND.values(), ids=BLIND)
+def test_a_model_without_a_gradient_is_attacked_by_what_needs_none(model: Any) -> None:
+    y = model(x).argmax(dim=1)
+    for method in (pgd, apgd, fab, deepfool, ddn):
+        with pytest.raises(NoGradient, match="square"):
+            run(method, model, L2(3.0), y)
+    run(square, model, L2(3.0), y, queries=300)
+    run(hopskipjump, model, L2(3.0), y)
+    with pytest.warns(Doubtful, match="Left out"):
+        found = autoattack.found(model, x, y, L2(3.0), generator=stream(0))
+    assert set(found.by) <= {"", "square", "as it is"}
+    with pytest.raises(NoGradient):
+        worst_of(bind(pgd, L2(1.0)), bind(fab, L2(1.0))).found(model, x, y, stream(0))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_mode_of_the_caller_does_not_matter(mode: Any) -> None:
+    want = run(pgd, net, L2(0.5))
+    with mode():
+        got = pgd.found(net, x + 0, Y, L2(0.5), steps=5, generator=stream(0))
+    assert torch.equal(got.images, want.images)
+
+
+class Constants(nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(64, 4)
+        mean, std = torch.full((1, 3, 1, 1), 0.5), torch.full((1, 3, 1, 1), 0.25)
+        if kind == "plain":
+            self.mean, self.std = mean, std
+        else:
+            grown = kind == "trained"
+            self.mean = nn.Parameter(mean, requires_grad=grown)
+            self.std = nn.Parameter(std, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.conv((x - self.mean) / self.std).relu().flatten(1))
+
+
+@pytest.mark.parametrize("kind", ["plain", "frozen", "trained"])
+def test_constants_of_any_kind_have_a_twin(kind: str) -> None:
+    model = Constants(kind).eval()
+    twin = twin_of(model, x)
+    assert twin is not None
+    assert (twin(x) - model(x)).abs().max() < 0.1
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+class Inside(nn.Module):
+    """A net whose middle does what a rounded copy cannot."""
+
+    def __init__(self, middle: Any) -> None:
+        super().__init__()
+        self.net, self.middle = Constants("plain"), middle
+        self.parts = [nn.Linear(4, 4)]  # not registered: a copy keeps it in float32
+        self.seen: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.middle(self, self.net(x))
+
+
+def _store(model: Any, z: Tensor) -> Tensor:
+    model.seen = z
+    return z
+
+
+BRITTLE = {
+    "cast": lambda m, z: z.float() @ torch.eye(4) if z.dtype == torch.float32 else m.crash(),
+    "fft": lambda m, z: torch.fft.irfft(torch.fft.rfft(z), n=4),
+    "linalg": lambda m, z: torch.linalg.solve(torch.eye(4, dtype=z.dtype), z[..., None])[..., 0],
+    "list": lambda m, z: m.parts[0](z),
+}
+
+
+@pytest.mark.parametrize("middle", BRITTLE.values(), ids=BRITTLE)
+def test_a_net_that_cannot_be_copied_has_no_twin_and_is_attacked_all_the_same(middle: Any) -> None:
+    model = Inside(middle).eval()
+    model(x)
+    with pytest.warns(Doubtful, match="no fast twin"):
+        assert twin_of(model, x) is None
+    y = model(x).argmax(dim=1)
+    with pytest.warns(Doubtful, match="no fast twin"):
+        found = autoattack.found(model, x, y, L2(0.3), generator=stream(0))
+    assert torch.equal(found.done, model(found.images).argmax(dim=1) != y)
+
+
+def test_a_stored_activation_does_not_hinder() -> None:
+    model = Inside(_store).eval()
+    y = model(x).argmax(dim=1)
+    assert model.seen.requires_grad
+    found = autoattack.found(model, x, y, L2(0.3), generator=stream(0))
+    assert torch.equal(found.done, model(found.images).argmax(dim=1) != y)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_hooks_and_scripts_have_no_twin() -> None:
+    hooked, seen = Constants("plain").eval(), list[Tensor]()
+    hooked.conv.register_forward_hook(lambda module, given, output: seen.append(output))
+    scripted = torch.jit.script(Constants("plain").eval())
+    for model, why in ((hooked, "hooks"), (scripted, "TorchScript")):
+        with pytest.warns(Doubtful, match=why):
+            assert twin_of(model, x) is None
+
+
+def data_of(y: Tensor) -> Dataset:
+    return Dataset((x * 255).round().to(torch.uint8), y, tuple("abcd"), "made")
+
+
+def test_a_hole_in_the_ball_ends_no_evaluation_and_stands_in_the_rows() -> None:
+    data = data_of(torch.ones(6, dtype=torch.int64))
+    with pytest.warns(Doubtful, match="not finite"):
+        result = attacked_accuracy(holed, data, bind(pgd, Linf(0.4), steps=5), seed=0)
+    assert result.rate.value == result.clean.value == 1.0
+    assert all(record.not_finite > 0 for record in result.records)
+    assert all(record.attacked == 1 for record in result.records)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Doubtful)
+        curve = robustness_curve(holed, data, "linf", [0.1, 0.4])
+    assert [rate.value for rate in curve.rates] == [1.0, 1.0]
+
+
+def test_an_image_without_an_answer_is_wrong_and_one_for_all_is_refused() -> None:
+    data = data_of(torch.ones(6, dtype=torch.int64))
+    data.images[2] = 255
+    with pytest.warns(Doubtful, match="1 of 6"):
+        result = accuracy(holed, data)
+    assert result.rate.value == 5 / 6
+    assert result.records[2].clean == -1
+    assert int(result.confusion(4).sum()) == 5
+    with pytest.raises(InputError, match="6 of 6"):
+        accuracy(lambda x: net(x) * torch.nan, data)
+
+
+def test_an_attack_that_leaves_its_ball_or_the_images_is_refused() -> None:
+    data = data_of(Y)
+
+    def far(model: Any, x: Tensor, y: Tensor, ball: Any, *, generator: Any) -> Tensor:
+        return 1 - x
+
+    def outside(model: Any, x: Tensor, y: Tensor, generator: Any) -> Tensor:
+        return x + 2.0
+
+    def nothing(model: Any, x: Tensor, y: Tensor, generator: Any) -> Tensor:
+        return x * torch.nan
+
+    for attack in (bind(far, L2(0.01)), outside):
+        with pytest.raises(InputError, match="outside what the attack may return"):
+            attacked_accuracy(net, data, attack, seed=0)
+    result = attacked_accuracy(net, data, nothing, seed=0)
+    assert result.rate.value == result.clean.value
