@@ -27,6 +27,17 @@ class ProcessLost(RuntimeError):
     """One of several processes that work together ended; the others cannot go on without it."""
 
 
+class AnotherRun(InputError):
+    """A file of records that belongs to another run than the one that would go on in it."""
+
+
+class Doubtful(UserWarning):
+    """A number was measured, and something about the model makes it doubtful; it says what to do.
+
+    Silence it as any warning: `warnings.simplefilter("ignore", Doubtful)`.
+    """
+
+
 class UnknownName(InputError):
     """A name that is in no table; the message lists the names that are."""
 
