@@ -89,6 +89,13 @@ class _Walk:
 
     def of(self, value: object) -> Any:
         """Return the words of a value."""
+        try:
+            return self.told(value)
+        except Exception:  # it is someone's object: asked what it is made of, it may raise anything
+            return f"{name_of(type(value))}, unreadable"
+
+    def told(self, value: object) -> Any:
+        """Return the words of a value, or its number where it was met before."""
         plain = _plain(value)
         if plain is not None:
             return plain

@@ -89,6 +89,13 @@ def half(x: Tensor) -> Tensor:
     return x / 2
 
 
+class Evil:
+    """Raises whatever it is asked."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+
 MASK = torch.ones(4, 4) > 0
 OTHER = torch.eye(4) > 0
 UNLIKE: dict[str, tuple[Any, ...]] = {
@@ -134,6 +141,8 @@ ALIKE: dict[str, Callable[[], Any]] = {
     "generator": lambda: torch.Generator().manual_seed(3),
     "lock": lambda: __import__("threading").Lock(),
     "object of nothing": object,
+    "object that refuses": Evil,
+    "a deep list": lambda: functools.reduce(lambda inner, _: [inner], range(3000), []),
 }
 
 

@@ -84,6 +84,7 @@ def put_aside(path: Path) -> None:
 
     Where that is taken it is `.old.1`, `.old.2` and so on: nothing is written over.
     """
+    gathered("")  # all have seen what is there
     if main_process():
         old = path.with_suffix(".old")
         names = (old if k == 0 else old.with_name(f"{old.name}.{k}") for k in count())
