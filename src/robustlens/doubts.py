@@ -141,10 +141,15 @@ def watched(
     model: Model, x: Images, *, expected: Container[str] = (), ask: Ask | None = None
 ) -> Iterator[None]:
     """Warn of the doubts about a model; of what is measured inside, nobody warns again."""
-    if not _watched.get():
+    if heeded():
         doubt(*doubts(model, x, expected=expected, ask=ask), level=5)
     with quiet():
         yield
+
+
+def heeded() -> bool:
+    """Say whether somebody wants to know: nobody does inside `watched` or `quiet`."""
+    return not _watched.get()
 
 
 @contextmanager
@@ -159,7 +164,7 @@ def quiet() -> Iterator[None]:
 
 def doubt(*sentences: str, level: int = 3) -> None:
     """Warn once of all the sentences, in the first process; of none, or inside `quiet`, do not."""
-    if sentences and not _watched.get() and main_process():
+    if sentences and heeded() and main_process():
         warnings.warn("; ".join(sentences), Doubtful, stacklevel=level)
 
 

@@ -219,6 +219,7 @@ def test_short_names_hold_no_address() -> None:
     assert str(named).endswith("objective misclassify")
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same_words(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").write_text(
         "import functools, json, torch\n"
