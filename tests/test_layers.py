@@ -19,10 +19,11 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 LAYERS = [
     {"errors", "types"},
     {"processes", "files"},
-    {"progress", "provenance", "streams", "bounds"},  # ground
+    {"sourcecode"},
+    {"progress", "provenance", "streams", "bounds", "describe"},  # ground
     {"fetch"},
     {"balls", "modes", "answers"},
-    {"rules", "objectives"},
+    {"rules", "objectives", "doubts"},
     {"ascend"},  # end of the core
     {"schedules", "nets"},
     {"data"},

@@ -229,6 +229,17 @@ def test_a_run_without_numbers_or_pictures_of_a_study_outside_the_talk(drawn, tm
     assert "Claim 1 · preset" in text
 
 
+def test_a_run_that_is_too_small_says_how_to_decide(drawn, tmp_path):
+    folder = run_folder(drawn, tmp_path / "run", verdict="too small to tell", preset="tiny")
+    text = page_of([folder], tmp_path)
+    Outline(text)
+    assert text.count('class="badge too-small-to-tell">Too small to tell') == 2
+    assert ".too-small-to-tell {" in text
+    assert "To decide: robustlens run robust-erm --preset quick" in text
+    folder = run_folder(drawn, tmp_path / "other", verdict="not reproduced", preset="tiny")
+    assert "To decide:" not in page_of([folder], tmp_path)
+
+
 def test_colours_of_the_page_are_those_of_the_pictures(tmp_path):
     text = page_of([], tmp_path)
     light, dark = text.split("@media (prefers-color-scheme: dark)")[:2]

@@ -201,6 +201,9 @@ def test_a_plain_function_without_gradients_is_checked(trained, data: Dataset) -
 def test_few_right_images_make_no_contest(trained, data: Dataset) -> None:
     checks = check_model(trained.model, data, L2(EPS), images=5)
     assert Outcome.SKIPPED in {check.outcome for check in checks}
+    for check in (check for check in checks if check.outcome is Outcome.SKIPPED):
+        assert str(check) == f"SKIPPED  {check.name}: {check.meaning}"
+        assert check.meaning.endswith(".")
     wrong = Dataset(data.images, (data.labels + 1) % 10, data.classes, "wrong")
     last = check_model(trained.model, wrong, L2(EPS), images=5)[-1]
     assert last.outcome is Outcome.SKIPPED

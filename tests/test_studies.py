@@ -1,6 +1,9 @@
 """Studies: the registry's promises, and that the same config gives the same numbers."""
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,10 @@ from robustlens.studies import (
     PRESETS,
     STUDIES,
     Cell,
+    Curves,
     Gallery,
     Number,
+    Result,
     Study,
     Verdict,
     preset,
@@ -26,6 +31,8 @@ from robustlens.studies import (
 from robustlens.studies.practice import adversarial_perturbations as perturbations
 from robustlens.studies.practice import perception_alignment as alignment
 from robustlens.studies.practice import robust_erm as erm
+from robustlens.studies.registry import trains
+from robustlens.studies.result import what_decides
 from robustlens.studies.words import SHARE, above, dots, first_of_each, mean, sampled, says
 from robustlens.theory.sampling import Sampled
 
@@ -105,14 +112,14 @@ def test_the_rule_of_robust_erm(
     standard: tuple, robust: tuple, verdict: Verdict, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    curves = iter([curve(*[clean] * erm.POINTS, low)._replace(
+    curves = itertools.cycle([curve(*[clean] * erm.POINTS, low)._replace(
         rates=tuple(rate(clean if i == 0 else low) for i in range(erm.POINTS + 1))
     ) for clean, low in (standard, robust)])  # fmt: skip
     monkeypatch.setattr(erm, "_curve", lambda *_: next(curves))
-    lows = iter([rate(robust[1]), rate(standard[1])])
-    monkeypatch.setattr(erm, "_at_training", lambda *_: next(lows))
     study = STUDIES["robust-erm"]
-    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    assert run(study, "quick", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    tiny = run(study, "tiny", study.presets["tiny"], folder=tmp_path)
+    assert tiny.verdict is Verdict.TOO_SMALL
 
 
 @pytest.mark.parametrize(
@@ -123,10 +130,14 @@ def test_the_rule_of_perception_alignment(
     robust: tuple, verdict: Verdict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     jitter = torch.linspace(-0.01, 0.01, 50)
-    measured = iter([(jitter + a, jitter + h) for a, h in (robust, (0.1, 0.6), (0.0, 0.8))])
+    measured = itertools.cycle(
+        [(jitter + a, jitter + h) for a, h in (robust, (0.1, 0.6), (0.0, 0.8))]
+    )
     monkeypatch.setattr(alignment, "_measure", lambda *_: next(measured))
     study = STUDIES["perception-alignment"]
-    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    assert run(study, "quick", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    tiny = run(study, "tiny", study.presets["tiny"], folder=tmp_path)
+    assert tiny.verdict is Verdict.TOO_SMALL
 
 
 @pytest.mark.parametrize(
@@ -142,12 +153,62 @@ def test_the_rule_of_adversarial_perturbations(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     found = curve(0.9, attacked)._replace(smallest=torch.full((40,), torch.inf))
-    noise, worst = (type("Found", (), {"rate": rate(value)}) for value in (noisy, attacked))
-    monkeypatch.setattr(perturbations, "pgd_accuracy", lambda *_, **__: worst)
+    noise = type("Found", (), {"rate": rate(noisy)})
     monkeypatch.setattr(perturbations, "pgd_curve", lambda *_, **__: found)
     monkeypatch.setattr(perturbations, "attacked_accuracy", lambda *_, **__: noise)
     study = STUDIES["adversarial-perturbations"]
-    assert run(study, "tiny", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    assert run(study, "quick", study.presets["tiny"], folder=tmp_path).verdict == verdict
+    tiny = run(study, "tiny", study.presets["tiny"], folder=tmp_path)
+    assert tiny.verdict is Verdict.TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "line", "radius"),
+    [
+        ("robust-erm", "robust net, PGD-3 accuracy at l2 1.5", "robust training", 1.5),
+        ("robust-erm", "standard net, PGD-3 accuracy at l2 1.5", "standard training", 1.5),
+        ("robust-erm", "standard net, clean accuracy", "standard training", 0.0),
+        ("adversarial-perturbations", "PGD-5 accuracy at l2 1.5", "chosen change (PGD)", 1.5),
+        ("adversarial-perturbations", "clean accuracy", "chosen change (PGD)", 0.0),
+        ("adversarial-perturbations", "accuracy at a random point of l2 1.5 (control)",
+         "random change", 1.5),
+    ],
+)  # fmt: skip
+def test_a_picture_says_what_its_table_says(
+    name: str, number: str, line: str, radius: float, tiny: Callable[[str], Result]
+) -> None:
+    result = tiny(name)
+    (picture,) = (f for f in result.figures if isinstance(f, Curves))
+    (drawn,) = (series for series in picture.series if series.name == line)
+    assert drawn.y[list(drawn.x).index(radius)] == result.numbers[number].value
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Result]:
+    """Return a study's run in the preset tiny, run once."""
+    folder = tmp_path_factory.mktemp("tiny")
+
+    @cache
+    def found(name: str) -> Result:
+        study = STUDIES[name]
+        return run(study, "tiny", study.presets["tiny"], folder=folder)
+
+    return found
+
+
+def test_a_run_of_a_few_images_is_too_small_to_tell(tiny: Callable[[str], Result]) -> None:
+    result = tiny("robust-erm")
+    assert result.verdict is Verdict.TOO_SMALL
+    assert result.as_dict()["verdict"] == "too small to tell"
+    assert "robustlens run robust-erm --preset quick" in what_decides(
+        result.study, result.as_dict()["verdict"]
+    )
+    assert not what_decides("robust-erm", Verdict.NOT_REPRODUCED)
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_a_formula_is_exact_in_every_size_and_a_net_is_not(study: Study) -> None:
+    assert trains(study.presets["tiny"]) == (study.id not in OF_THEORY | {"features-model"})
 
 
 def test_magnification_is_round_and_fits() -> None:

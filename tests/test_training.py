@@ -15,13 +15,14 @@ import torch
 from robustlens.attacks import bind, pgd
 from robustlens.balls import L2
 from robustlens.data import Augmentation, Dataset, load
-from robustlens.errors import InputError, TrainingDiverged, UnknownName
+from robustlens.errors import Doubtful, InputError, TrainingDiverged, UnknownName
 from robustlens.losses import adversarial, standard
-from robustlens.nets import SmallCNN
+from robustlens.nets import SmallCNN, normalised
 from robustlens.recipes import Recipe, fit
 from robustlens.streams import initialised
 from robustlens.training import TrainConfig, Trained, train
 from robustlens.training.config import OPTIMISERS
+from robustlens.training.run import Run
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
 
 CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
@@ -144,21 +145,22 @@ def test_without_averaging_the_last_weights_are_validated(data: Dataset) -> None
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("stop_at", [3, 7, 11])
 def test_an_interrupted_run_continues_to_the_same_bits(
-    data: Dataset, tmp_path: Path, stop_at: int, optimiser: str
+    data: Dataset, tmp_path: Path, stop_at: int, optimiser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(data, tmp_path / "whole", optimiser=optimiser)
-    calls = 0
+    calls, whole_step = 0, Run.mean_loss
 
-    def stopping(model, x, y, generator):
+    def stopping(self, x, y, generator):
         nonlocal calls
         calls += 1
         if calls == stop_at:
             raise KeyboardInterrupt
-        return standard(model, x, y, generator)
+        return whole_step(self, x, y, generator)
 
-    stopping.__qualname__ = standard.__qualname__
+    monkeypatch.setattr(Run, "mean_loss", stopping)
     with pytest.raises(KeyboardInterrupt):
-        run(data, tmp_path / "cut", stopping, optimiser=optimiser)
+        run(data, tmp_path / "cut", optimiser=optimiser)
+    monkeypatch.undo()
     again = run(data, tmp_path / "cut", optimiser=optimiser)
     assert torch.equal(weights(whole), weights(again))
     assert [e.loss for e in whole.history] == [e.loss for e in again.history]
@@ -181,6 +183,44 @@ def test_state_of_another_run_is_refused(data: Dataset, tmp_path: Path) -> None:
         run(data, tmp_path, epochs=2)
     with pytest.raises(InputError, match="state of another run"):
         run(data, tmp_path, adversarial(bind(pgd, L2(0.5), steps=1)), epochs=1)
+
+
+def smoothed(amount: float):
+    def loss(model, x, y, generator):
+        return torch.nn.functional.cross_entropy(model(x), y, label_smoothing=amount)
+
+    return loss
+
+
+def test_a_loss_an_attack_and_a_normalisation_of_ones_own_are_told_apart(
+    data: Dataset, tmp_path: Path
+) -> None:
+    def begin(amount: float = 0.1, std: float = 0.5, scale: float = 1.0) -> Trained:
+        model = initialised(1, lambda: normalised(SmallCNN(width=2), [0.0], [std]))
+        config = TrainConfig(**{**vars(CONFIG), "epochs": 1})
+
+        def validating(model, x, y, generator):
+            return x * scale
+
+        return train(
+            model, data, smoothed(amount), config, seed=0, validation_attack=validating,
+            folder=tmp_path,
+        )  # fmt: skip
+
+    first = begin()
+    assert torch.equal(weights(first), weights(begin()))
+    for other in ({"amount": 0.2}, {"std": 0.6}, {"scale": 0.9}):
+        with pytest.raises(InputError, match="state of another run"):
+            begin(**other)
+
+
+def test_other_weights_to_begin_with_are_said(data: Dataset, tmp_path: Path) -> None:
+    first = run(data, tmp_path, epochs=1)
+    other = initialised(2, lambda: SmallCNN(width=4))
+    config = TrainConfig(**{**vars(CONFIG), "epochs": 1})
+    with pytest.warns(Doubtful, match="began with other weights"):
+        again = train(other, data, standard, config, seed=3, folder=tmp_path)
+    assert torch.equal(weights(first), weights(again))
 
 
 def test_divergence_stops_with_words_and_keeps_the_last_epoch(

@@ -30,16 +30,23 @@ class NoGradient(InputError):
         )
 
 
-class Doubtful(UserWarning):
-    """A number that may not mean what it seems to, or something taken for granted: read it."""
-
-
 class TrainingDiverged(RuntimeError):
     """Training met a loss that is not a finite number, and stopped before saving it."""
 
 
 class ProcessLost(RuntimeError):
     """One of several processes that work together ended; the others cannot go on without it."""
+
+
+class AnotherRun(InputError):
+    """A file of records that belongs to another run than the one that would go on in it."""
+
+
+class Doubtful(UserWarning):
+    """A number was measured, and something about the model makes it doubtful; it says what to do.
+
+    Silence it as any warning: `warnings.simplefilter("ignore", Doubtful)`.
+    """
 
 
 class UnknownName(InputError):

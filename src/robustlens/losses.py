@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from robustlens.attacks import Bound
+from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.objectives import kl
@@ -38,7 +39,7 @@ def adversarial(attack: Attack) -> Loss:
             attacked = worst(model, x, y, generator)
         return cross_entropy(model(attacked), y)
 
-    return _Named(f"adversarial ({attack})", loss)
+    return _Named(f"adversarial ({shown(attack)})", loss)
 
 
 def trades(attack: Attack, beta: float = 6.0) -> Loss:
@@ -57,7 +58,7 @@ def trades(attack: Attack, beta: float = 6.0) -> Loss:
         moved = kl(clean.log_softmax(dim=1), model(attacked)).mean()
         return cross_entropy(clean, y) + beta * moved
 
-    return _Named(f"trades (beta {beta:g}, {attack})", loss)
+    return _Named(f"trades (beta {beta:g}, {shown(attack)})", loss)
 
 
 def gaussian_noise(sigma: float) -> Loss:
@@ -75,8 +76,8 @@ def gaussian_noise(sigma: float) -> Loss:
 
 
 def describe(loss: Loss) -> str:
-    """Return words that tell one loss from another, for the identity of a training run."""
-    return str(loss) if isinstance(loss, _Named) else getattr(loss, "__qualname__", str(loss))
+    """Return words for a loss, its settings among them where it is one of ours."""
+    return str(loss) if isinstance(loss, _Named) else getattr(loss, "__qualname__", shown(loss))
 
 
 @dataclass(frozen=True)

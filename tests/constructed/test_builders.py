@@ -231,6 +231,33 @@ def test_a_build_that_breaks_off_goes_on_to_the_same_bytes(
         relabelled(source, trained.model, tmp_path / "whole", **settings | {"seed": 6})
 
 
+class Scaled(nn.Module):
+    """A net that scales its images by a number, a tensor or a buffer that no file keeps."""
+
+    def __init__(self, body: nn.Module, scale: float, kind: str) -> None:
+        super().__init__()
+        self.body = body
+        if kind == "buffer":
+            self.register_buffer("scale", torch.tensor(scale), persistent=False)
+        else:
+            self.scale = scale if kind == "number" else torch.tensor([scale])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x * self.scale)
+
+
+@pytest.mark.parametrize("kind", ["number", "tensor", "buffer"])
+def test_a_build_of_the_same_weights_in_another_model_is_refused(
+    source: Dataset, trained, tmp_path: Path, kind: str
+) -> None:
+    settings = {"eps": "1", "steps": 1, "batch_size": 16}
+    first = relabelled(source, Scaled(trained.model, 1.0, kind), tmp_path, **settings)
+    again = relabelled(source, Scaled(trained.model, 1.0, kind), tmp_path, **settings)
+    assert again.digest == first.digest
+    with pytest.raises(InputError, match=r"holds a build with another (models|answers)"):
+        relabelled(source, Scaled(trained.model, 1.02, kind), tmp_path, **settings)
+
+
 BUILD = """
 import sys
 from pathlib import Path

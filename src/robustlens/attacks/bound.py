@@ -16,6 +16,7 @@ from torch import Tensor
 
 from robustlens.attacks.method import Found, confirmed, guarded
 from robustlens.balls import Ball
+from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.types import Images, Labels, Model
 
@@ -54,7 +55,7 @@ class Bound:
     def name(self) -> str:
         """The method's name, with the objective's where one was chosen."""
         chosen = self.settings.get("objective")
-        return self.method.__name__ + (f" {chosen.__name__}" if chosen else "")
+        return self.method.__name__ + (f" {shown(chosen)}" if chosen else "")
 
     def worst(self) -> "Bound":
         """Return the attack that gives the worst point met where it fails, as training wants it."""
@@ -66,12 +67,20 @@ class Bound:
         has = "twin" in signature(self.method).parameters
         return replace(self, settings={**self.settings, "twin": twin}) if has else self
 
+    def __described__(self) -> object:
+        """Return everything the attack reads, settings left at their defaults included."""
+        return {"method": self.method, "ball": self.ball, **self._defaults(), **self.settings}
+
     def __str__(self) -> str:
-        defaults = {name: p.default for name, p in signature(self.method).parameters.items()}
-        shown: dict[str, Any] = {name: defaults[name] for name in SHOWN if name in defaults}
-        shown.update({k: v for k, v in self.settings.items() if k not in HIDDEN})
-        words = [f"{name} {getattr(v, '__name__', v)}" for name, v in shown.items()]
-        return ", ".join([f"{self.method.__name__} {self.ball}", *words])
+        defaults = self._defaults()
+        words: dict[str, Any] = {name: defaults[name] for name in SHOWN if name in defaults}
+        words.update({k: v for k, v in self.settings.items() if k not in HIDDEN})
+        said = [f"{name} {shown(v)}" for name, v in words.items()]
+        return ", ".join([f"{self.method.__name__} {self.ball}", *said])
+
+    def _defaults(self) -> dict[str, Any]:
+        parameters = signature(self.method).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
 
 
 def bind(method: Callable[..., Tensor], ball: Ball, **settings: Any) -> Bound:

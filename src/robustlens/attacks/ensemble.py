@@ -16,6 +16,7 @@ from robustlens.attacks.bound import Bound, bind
 from robustlens.attacks.fab import fab
 from robustlens.attacks.gradient import apgd, apgd_targeted
 from robustlens.attacks.method import Found, attack
+from robustlens.attacks.second_look import second_look
 from robustlens.attacks.square import square
 from robustlens.attacks.worst import Worst
 from robustlens.balls import L1, Ball
@@ -27,6 +28,7 @@ from robustlens.types import Images, Labels, Model
 Version = Literal["standard", "adaptive", "plus", "rand"]
 
 
+@second_look
 @attack
 def autoattack(
     model: Model,
@@ -56,6 +58,10 @@ def autoattack(
             of the model; every success is confirmed on the model, and what resists is attacked
             again on the model itself (targeted, the likeliest class, 50 steps). None: all of it
             happens on the model.
+
+    Warns:
+        Doubtful: the model answers otherwise at a second look, returns probabilities, or was
+            handed over in training mode (see `doubts`).
 
     Raises:
         UnknownName: the version.

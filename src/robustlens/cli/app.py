@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tyro
 
-from robustlens.cli.command import Answer, Build, Command
+from robustlens.cli.command import Answer, Build, Command, heard
 from robustlens.cli.data import DATA, DataHelp
 from robustlens.cli.evaluate import Evaluate
 from robustlens.cli.sanity import Sanity
@@ -42,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = parse(words)
         if launched() > 1 and not command.together:
             raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
-        with joined():
+        with joined(), heard() as doubts:
             answer = command.run()
+            if command.doubts:
+                answer = answer._replace(payload={**answer.payload, "warnings": doubts})
             if main_process():
                 show(answer, command)
     except InputError as error:
@@ -91,6 +93,7 @@ def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Co
 
 def _continues(words: Sequence[str]) -> str:
     again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
+    again += " and without --anew" * ("--anew" in words)
     return f"the same command{again} continues from what is saved"
 
 

@@ -9,12 +9,12 @@ from torch import nn
 
 from robustlens.ascend import value_and_gradient
 from robustlens.data import Dataset, batches
+from robustlens.doubts import doubt
 from robustlens.errors import InputError
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
 from robustlens.nets import load
 from robustlens.objectives import misclassify
-from robustlens.progress import console
 from robustlens.zoo import pretrained, resolve
 
 
@@ -79,9 +79,7 @@ def probe(model: nn.Module, data: Dataset) -> None:
             "change --data or --model",
         )
     if not gradient.any():
-        console.print(
-            "robustlens: warning: the gradient at the first image is zero everywhere. PGD follows "
-            "gradients, so its accuracy may say nothing about this model.",
-            highlight=False,
-            soft_wrap=True,
+        doubt(
+            "the gradient at the first image is zero everywhere. PGD follows gradients, so its "
+            "accuracy may say nothing about this model."
         )

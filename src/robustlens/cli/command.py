@@ -1,16 +1,19 @@
 """What a command is: a dataclass whose fields are flags, and a `run` that gives an answer."""
 
 import sys
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 
 from robustlens.data import Dataset
-from robustlens.errors import InputError
+from robustlens.errors import Doubtful, InputError
 from robustlens.processes import own
+from robustlens.progress import console
 from robustlens.provenance import Provenance, command_line, provenance
 
 
@@ -27,6 +30,7 @@ class Command(ABC):
     """A command; its docstring is the help, its fields are the flags."""
 
     together: ClassVar[bool] = False  # whether several processes of torchrun can share the work
+    doubts: ClassVar[bool] = False  # whether the object it prints lists the warnings of the run
     json: bool = False  # print exactly one JSON object on standard output
 
     @abstractmethod
@@ -35,6 +39,29 @@ class Command(ABC):
 
 
 Build = Callable[..., Command]
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Say each doubt about a model (`errors.Doubtful`) in one line on standard error, once.
+
+    Yield the list that they are added to. Other warnings go their way.
+    """
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Doubtful)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, Doubtful):
+                others(message, category, *where, **more)
+            elif str(message) not in said:
+                said.append(str(message))
+                words = f"robustlens: warning: {message}"
+                console.print(words, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+        warnings.showwarning = show
+        yield said
 
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,7 +12,7 @@ from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
-from robustlens.errors import InputError, UnknownName
+from robustlens.errors import AnotherRun, InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
 from robustlens.evaluation.ledger import put_aside
 from robustlens.evaluation.scale import check_scale
@@ -27,7 +27,8 @@ class Evaluate(Command):
 
     Accuracy under any attack is an upper bound of robust accuracy: a stronger one may leave less.
     "autoattack" is the one to trust. Records are saved batch by batch; after a kill, the same
-    command with --resume goes on.
+    command goes on. Records are never deleted: those of another run in the same place are put
+    aside (.old, .old.1 and so on), or refused with --resume.
 
     Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
 
@@ -36,6 +37,7 @@ class Evaluate(Command):
     """
 
     together: ClassVar[bool] = True
+    doubts: ClassVar[bool] = True
     data: str  # a name from "robustlens data list", or a path
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
     model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
@@ -52,7 +54,8 @@ class Evaluate(Command):
     seed: int = 0
     batch_size: int = 250
     records: Path | None = None  # one JSON line per image; default: in runs/evaluations
-    resume: bool = False  # go on with the records of the same run that was stopped
+    resume: bool = False  # only go on: refuse a file with the records of another run
+    anew: bool = False  # begin again, with the records of the same run put aside
     board: Path | None = None  # also write the result in the shape of a RobustBench entry
     device: str = "auto"  # auto, cpu or cuda
 
@@ -61,24 +64,38 @@ class Evaluate(Command):
         attack = self._attack()
         if self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
-        model = brought(self.weights, self.model, device(self.device)).eval()
+        model = brought(self.weights, self.model, device(self.device))
         data = on_device_of(model, load_data(self.data, self.split, size=self.size))
         data = data.take(self.limit) if self.limit else data
         check_scale(attack.ball, data.shape)
         probe(model, data)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
-        if not self.resume:
-            put_aside(save)  # an earlier run is not lost
         with clock() as seconds:
-            result = attacked_accuracy(
-                model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
-            )
+            result = self._measured(model, data, attack, save)
         where = origin(self, data, self.seed, seconds())
         if self.board is not None and main_process():
             name = self.model or str(self.weights)
             board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
             write_json(self.board, {**board, "name": name})
         return _answer(result, data, where, save)
+
+    def _measured(self, model: nn.Module, data: Dataset, attack: Bound, save: Path) -> Evaluation:
+        """Measure, going on with the same run; another run's records are put aside, never lost."""
+
+        def measured() -> Evaluation:
+            return attacked_accuracy(
+                model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
+            )
+
+        if self.anew:
+            put_aside(save)
+        try:
+            return measured()
+        except AnotherRun:
+            if self.resume:
+                raise
+            put_aside(save)
+            return measured()
 
     def _attack(self) -> Bound:
         if self.attack not in ATTACKS:
@@ -89,7 +106,7 @@ class Evaluate(Command):
 
     def _digest(self) -> str:
         """Name the run: by all that changes its records."""
-        same = ("json", "records", "resume", "board", "device")
+        same = ("json", "records", "resume", "anew", "board", "device")
         return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
 
 
@@ -99,6 +116,7 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     payload = {
         "numbers": {name: rate._asdict() for name, rate in numbers.items()},
         "broken_by": result.broken_by(),
+        "unconfirmed": result.unconfirmed,
         "per_class": {name: rate._asdict() for name, rate in per_class.items()},
         "confusion": result.confusion(len(data.classes)).tolist(),
         "records": str(save),
@@ -108,6 +126,8 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     lines = [f"{data.name}, {n} images, 95 % intervals, {where.seconds:.0f} s"]
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
+    if result.unconfirmed:
+        lines.append(f"  contradicted by a last look: {result.unconfirmed}")
     low = min(per_class, key=lambda name: per_class[name].value)
     high = max(per_class, key=lambda name: per_class[name].value)
     lines += [f"  {word}: {name} {per_class[name]}" for word, name in

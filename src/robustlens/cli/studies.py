@@ -15,6 +15,7 @@ from robustlens.files import read_json, write_json
 from robustlens.progress import console
 from robustlens.report import write_page
 from robustlens.studies import CLAIMS, PRESETS, STUDIES, Result, Study, preset, run
+from robustlens.studies.result import what_decides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ def _save(result: Result, out: Path) -> Path:
 
 def _words(result: Result) -> str:
     width = max(map(len, result.numbers))
-    lines = [f"{result.study} ({result.preset}): {result.verdict}", result.summary, ""]
+    lines = [f"{result.study} ({result.preset}): {result.verdict}", result.summary]
+    lines += [*filter(None, [what_decides(result.study, result.verdict)]), ""]
     for name, n in result.numbers.items():
         published = f"  published: {n.published}" if n.published else ""
         value = f"{n.value:.3f}" if n.n else f"{n.value:.6g}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from torch import nn
 
@@ -28,6 +29,7 @@ class Transfer(Command):
     b.safetensors c.safetensors --names small resnet robust
     """
 
+    doubts: ClassVar[bool] = True
     data: str  # a name from "robustlens data list", or a path
     weights: tuple[Path, ...]  # two .safetensors files or more, or names of shipped models
     names: tuple[str, ...] = field(default=())  # what to call them; default: their files or folders

@@ -9,6 +9,7 @@ ends with the same bytes; on the card are the recipe, the digests of source and 
 the model sees the new label, and how far images moved.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ from robustlens.data import Dataset, batches, open_saved, save
 from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
-from robustlens.files import digest_json, read_json, write_json
+from robustlens.evaluation.identity import differences, look, probes
+from robustlens.files import read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
@@ -73,10 +75,12 @@ def build(
     Raises:
         InputError: the folder holds another build, cannot be written, or no image is left.
     """
+    asked = probes(source)
     identity = {
         "recipe": dict(recipe) | {"seed": seed, "batch_size": batch_size},
         "source": {"name": source.name, "digest": source.digest, "n": len(source)},
         "models": [digest_of(model) for model in models],
+        "answers": [look(model, asked) for model in models],
     }
     place, parts = folder / "train", folder / "parts"
     if (place / CARD).exists():
@@ -166,10 +170,11 @@ def _begin(parts: Path, identity: Mapping[str, Any]) -> None:
 
 
 def _same(where: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    other = [key for key in identity if digest_json(before.get(key)) != digest_json(identity[key])]
+    other = differences(before, json.loads(json.dumps(identity)))
     if other:
         raise InputError(
-            f"{where} holds a build with another {' and another '.join(other)}",
+            f"{where} holds a build with another {' and another '.join(other)}"
+            + " (it may be of an older version)" * ("answers" not in before),
             "this very build, or an empty folder",
             "choose another folder, or remove that one",
         )

@@ -16,6 +16,7 @@ from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import progress, right_as_they_are
+from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.measure import attacked_accuracy
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED
@@ -62,7 +63,7 @@ def robustness_curve(
     attacks = [bind(method, ball(norm, eps), **settings) for eps in radii]
     parts = []
     title = f"{method.__name__} {norm}, {len(radii)} radii"
-    with frozen(model):
+    with second_look(model, data), frozen(model):
         for _, x, y in progress(data, batch_size, title):
             parts.append(_smallest(model, x, y, attacks, radii, seed))
     words = str(attacks[-1]).partition(",")[2]

@@ -5,16 +5,21 @@ for start in ledger.todo:   # of what no earlier run saved, this process's batch
     ledger.add(rows)        # on disk before it returns
 ledger.close()              # the records of all processes, in the order of the images
 
+A file of records is never deleted and never written over. The same run goes on in it; another run
+is refused, and whoever wants the place puts the file aside first: `.old`, `.old.1` and so on.
+
 Of several processes (see `processes`) each writes a part beside the file: `path.part0`,
 `path.part1` and so on. Whatever number of processes goes on with a killed run takes up all parts.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from robustlens.errors import InputError
+from robustlens.errors import AnotherRun, InputError
+from robustlens.evaluation.identity import WORDS, differences
 from robustlens.evaluation.records import Record, head, lines, parse, rows_of
 from robustlens.files import append_text, write_text
 from robustlens.processes import gathered, main_process, rank, share, world
@@ -39,13 +44,17 @@ class Ledger:
         the same neighbours as in one process, and gets the same record.
 
         Raises:
-            InputError: the file belongs to a run with another header, or cannot be written; or a
-                batch size below 1.
+            AnotherRun: the file belongs to a run with another header.
+            InputError: it holds something else, or cannot be written; or a batch size below 1.
         """
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1", "change batch_size")
-        here = [_whole(file, header, batch_size, total) for file in _files(path)]
+        parsed = [(file, *parse(file)) for file in _files(path) if file.stat().st_size]
+        for file, before, _ in parsed:
+            _same(file, before, header)
+        here = [_whole(records, batch_size, total) for _, _, records in parsed]
         known = _all_together(record for records in here for record in records)
+        header = parsed[0][1] if parsed else header  # of the first turn: roundings do not add up
         done = {record.index for record in known}
         left = [start for start in range(0, total, batch_size) if start not in done]
         if path is not None:
@@ -71,11 +80,17 @@ class Ledger:
 
 
 def put_aside(path: Path) -> None:
-    """Give the records at `path`, if any, the ending `.old`, so that a run begins anew."""
+    """Give the records at `path`, if any, the ending `.old`, so that a run begins anew.
+
+    Where that is taken it is `.old.1`, `.old.2` and so on: nothing is written over.
+    """
+    gathered("")  # all have seen what is there
     if main_process():
+        old = path.with_suffix(".old")
+        names = (old if k == 0 else old.with_name(f"{old.name}.{k}") for k in count())
+        free = next(name for name in names if not _files(name))
         for file in _files(path):
-            part = file.name.removeprefix(path.name)
-            file.replace(path.with_name(path.with_suffix(".old").name + part))
+            file.replace(free.with_name(free.name + file.name.removeprefix(path.name)))
     gathered("")  # nobody begins before
 
 
@@ -108,10 +123,8 @@ def _all_together(records: Iterable[Record]) -> list[Record]:
     return sorted({record.index: record for record in every}.values(), key=lambda r: r.index)
 
 
-def _whole(file: Path, header: dict[str, Any], batch_size: int, total: int) -> list[Record]:
-    """Return the records of the batches that a file holds whole."""
-    before, records = parse(file)
-    _same(file, before, header)
+def _whole(records: list[Record], batch_size: int, total: int) -> list[Record]:
+    """Return the records of the batches that are there whole."""
     counts: dict[int, int] = {}
     for record in records:
         counts[record.index // batch_size] = counts.get(record.index // batch_size, 0) + 1
@@ -120,11 +133,18 @@ def _whole(file: Path, header: dict[str, Any], batch_size: int, total: int) -> l
 
 
 def _same(path: Path, before: dict[str, Any], header: dict[str, Any]) -> None:
-    other = [key for key in header if before.get(key) != header[key]]
-    if other:
-        raise InputError(
-            f"{path} holds another run: its {', '.join(other)} differ (there "
-            f"{', '.join(str(before.get(key)) for key in other)})",
-            "the records of this very run, or no file",
-            "name another file, or do without resuming",
-        )
+    other = differences(before, header)
+    if not other:
+        return
+    named = ", ".join(WORDS.get(key, key) for key in other)
+    there = ", ".join(str(before[key]) for key in other if key in before and key not in WORDS)
+    unsaid = [key for key in header if key not in before]
+    raise AnotherRun(
+        f"{path} holds another run: its {named} differ"
+        + (f" (there {there})" if there else "")
+        + (
+            f" (its header, of an older version perhaps, has no {', '.join(unsaid)})" * bool(unsaid)
+        ),
+        "the records of this very run, or no file",
+        "name another file, or move that one",
+    )

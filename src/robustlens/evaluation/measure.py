@@ -26,13 +26,15 @@ from robustlens.attacks.worst import names
 from robustlens.balls import Ball, radius
 from robustlens.data import Dataset, batches
 from robustlens.data.augment import unit
+from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import checked_logits
+from robustlens.evaluation.doubtful import second_look, told
+from robustlens.evaluation.identity import identity
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
 from robustlens.modes import frozen
-from robustlens.nets.checkpoints import digest_of
 from robustlens.objectives import logit_margin
 from robustlens.progress import Note, bar
 from robustlens.streams import stream
@@ -46,7 +48,7 @@ def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluatio
         InputError: the model's output does not fit the data, or is not finite.
     """
     ledger = Ledger.open(None, {}, batch_size=batch_size, total=len(data))
-    with frozen(model):
+    with second_look(model, data), frozen(model):
         for start, x, y in _walk(data, batch_size, "clean accuracy", ledger):
             z = checked_logits(model, x, y)
             ledger.add(_rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x))))
@@ -72,20 +74,30 @@ def attacked_accuracy(
 
     Args:
         save: a file that gets the records of each batch as soon as they are there. If it holds
-            the beginning of this very run, the run goes on from there, to the same records.
+            the beginning of this very run, the run goes on from there, to the same records: the
+            same model by weights, parts and answers, the same attack in everything that it reads
+            (see `identity`).
+
+    Warns:
+        Doubtful: the model answers otherwise at a second look (see `doubts`), or a success is not
+            confirmed by a last one.
 
     Raises:
         InputError: the model's output does not fit the data or is not finite, or `save` holds
-            another run.
+            another run (`AnotherRun`) or something else.
     """
-    name = f"accuracy under {attack}"
-    header = {} if save is None else _header(name, model, data, seed, batch_size)
-    attack = _with_twin(attack, model, data)
-    ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
-    with frozen(model):
-        for start, x, y in _walk(data, batch_size, str(attack), ledger, _so_far):
-            ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
-    return Evaluation(name, tuple(ledger.close()))
+    name = f"accuracy under {shown(attack)}"
+    with second_look(model, data, attack):
+        header = {} if save is None else identity(
+            name, model, attack, data, seed=seed, batch_size=batch_size
+        )  # fmt: skip
+        attack = _with_twin(attack, model, data)
+        ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
+        with frozen(model):
+            for start, x, y in _walk(data, batch_size, shown(attack), ledger, _so_far):
+                ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
+        result = Evaluation(name, tuple(ledger.close()))
+    return told(result)
 
 
 def pgd_accuracy(
@@ -132,7 +144,7 @@ def _attacked(
     (right,) = torch.nonzero(~found.done, as_tuple=True)
     if len(right):
         new = _find(model, x[right], y[right], attack, g)
-        name = attack.name if isinstance(attack, Bound) else str(attack)
+        name = attack.name if isinstance(attack, Bound) else shown(attack)
         found = found.merge(right, new._replace(by=new.by or names(new.done, name)))
     within: Ball | None = getattr(attack, "ball", None)
     moved = torch.zeros_like(y) if within is None else within.distance(found.images, x)
@@ -210,13 +222,3 @@ def _so_far(records: list[Record]) -> dict[str, str]:
 
 def _flags(records: list[Record]) -> Iterator[tuple[bool, bool]]:
     return ((record.clean == record.label, not record.by) for record in records)
-
-
-def _header(name: str, model: Model, data: Dataset, seed: int, batch_size: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "model": digest_of(model),
-        "data": data.digest,
-        "seed": seed,
-        "batch_size": batch_size,
-    }

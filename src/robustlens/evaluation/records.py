@@ -60,6 +60,15 @@ class Evaluation:
         """The share of images that are right as they are."""
         return Rate.share(sum(r.clean == r.label for r in self.records), len(self.records))
 
+    @cached_property
+    def unconfirmed(self) -> int:
+        """How many rows contradict themselves: broken, and right at the last look; or reversed.
+
+        Such a row counts as the attack found it. Of an ordinary model there is none, or a few
+        that rounding turns; many speak for a model that answers at random or by the batch.
+        """
+        return sum((not r.by) != (r.attacked == r.label) for r in self.records)
+
     def per_class(self) -> dict[int, Rate]:
         """Return the rate of each class that occurs, by label."""
         labels = sorted({record.label for record in self.records})
@@ -148,8 +157,12 @@ def parse(path: Path) -> tuple[dict[str, Any], list[Record]]:
     try:
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1].splitlines()
+        if text and not whole:
+            raise ValueError("no line that is whole")
         rows = [json.loads(line) for line in whole]
         header = rows.pop(0)["header"] if rows and "header" in rows[0] else {}
+        if not isinstance(header, dict):
+            raise ValueError(f"a header that is {header!r}")
         return header, [Record(**row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(

@@ -19,8 +19,10 @@ from torch import Tensor
 from robustlens.answers import Answers, decision
 from robustlens.attacks import Bound
 from robustlens.data import Dataset
+from robustlens.doubts import quiet
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation.decisions import checked_logits, progress
+from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.rate import Rate
 from robustlens.modes import frozen
 from robustlens.streams import stream
@@ -128,7 +130,9 @@ def transfer_matrix(
     clean, attacked = list[Tensor](), list[Tensor]()
     with ExitStack() as held:
         for model in models.values():
-            held.enter_context(frozen(model))
+            with second_look(model, data):
+                held.enter_context(frozen(model))
+        held.enter_context(quiet())
         for _, x, y in progress(data, batch_size, "transfer"):
             for model in models.values():
                 checked_logits(model, x, y)

@@ -20,8 +20,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 import robustlens
+from robustlens.describe import described, state_digest
 from robustlens.errors import InputError
-from robustlens.files import digest, replacing, write_json
+from robustlens.files import digest, digest_json, replacing, write_json
 from robustlens.nets.architecture import Architecture
 from robustlens.types import Model
 
@@ -79,13 +80,12 @@ def save(
 def digest_of(model: Model) -> str:
     """Return 16 hexadecimal digits that depend on the weights and buffers, not on the device.
 
-    A model that is no module is named by its function.
+    Buffers that no checkpoint keeps count (a normalisation's mean and deviation). A model that is
+    no module is told by its source and what it closes over (see `describe`).
     """
     if not isinstance(model, nn.Module):
-        return getattr(model, "__qualname__", type(model).__name__)
-    return digest(
-        *(memoryview(_bytes(t.detach().cpu().contiguous())) for t in model.state_dict().values())
-    )
+        return digest_json(described(model))
+    return state_digest(model)
 
 
 def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:

@@ -11,7 +11,7 @@ from robustlens.report.runs import read_png, read_run
 from robustlens.report.words import duration, interval
 from robustlens.studies.claims import CLAIMS
 from robustlens.studies.registry import Study
-from robustlens.studies.result import Verdict
+from robustlens.studies.result import Verdict, what_decides
 
 SMALLEST = 0.72
 """A picture shrinks on a small screen to this share of its size; then it scrolls."""
@@ -55,12 +55,18 @@ def card(run: Run) -> str:
 {_numbers(result["numbers"])}
 <div class="verdict">
 <p>{badge(result["verdict"])} {escape(result["summary"])}</p>
+{_undecided(run)}
 <p class="small"><b>The rule, written before the run.</b> {escape(study.rule)}</p>
 <p class="small"><b>Published.</b> {escape(study.published)}</p>
 </div>
 {_again(run)}
 {_provenance(result["provenance"])}
 </article>"""
+
+
+def _undecided(run: Run) -> str:
+    words = what_decides(run.study.id, run.result["verdict"])
+    return f'<p class="small">{escape(words)}</p>' if words else ""
 
 
 def badge(verdict: str) -> str:

@@ -5,22 +5,14 @@
 Nothing is attacked here: forward passes only.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from robustlens.doubts import MODE, RANDOM, gap, probabilities, untouched
 from robustlens.modes import frozen
 from robustlens.sanity.check import NOTICEABLE, Check, judged, share
 from robustlens.types import Images, Labels, Logits, Model
 
-RANDOM = 1e-4
-"""Two passes over one batch differ by more than this share of the logits' spread: not rounding,
-which is about 1e-6 in float32 where a device adds in an order of its own."""
-MODE = 1e-2
-"""The same for passes in another mode or another batch, whose kernels may round differently: above
-half precision (2 ** -8), far below what batch norm or dropout does (a tenth and more)."""
 SATURATED = 88.0
 """exp(-88) is the smallest normal float32: of a larger gap softmax keeps nothing."""
 FLAT = 1e-2
@@ -33,7 +25,7 @@ def softmax_output(z: Logits) -> Check:
     low, high = (float(v) for v in z.aminmax())
     return judged(
         "the output is logits",
-        low >= 0 and high <= 1 + 1e-6 and total < 1e-3,
+        probabilities(z),
         {"lowest": low, "highest": high, "distance of a row's sum from 1": total},
         "Rows in [0, 1] that sum to 1 are probabilities, of which a loss takes the softmax again.",
         "Return the logits: drop the softmax at the end of the model.",
@@ -42,10 +34,10 @@ def softmax_output(z: Logits) -> Check:
 
 def random_output(model: Model, x: Images) -> Check:
     """Warn if two passes over the same images differ, as given or in evaluation mode."""
-    with torch.no_grad(), _untouched(model, x):
-        given = _gap(model(x), model(x))
+    with torch.no_grad(), untouched(model, x):
+        given = gap(model(x), model(x))
         with frozen(model):
-            held = _gap(model(x), model(x))
+            held = gap(model(x), model(x))
     return judged(
         "the same image gets the same answer",
         max(given, held) > RANDOM,
@@ -58,15 +50,15 @@ def random_output(model: Model, x: Images) -> Check:
 
 def training_mode(model: Model, x: Images) -> Check:
     """Warn if the model as given answers otherwise than in evaluation mode."""
-    with torch.no_grad(), _untouched(model, x):
+    with torch.no_grad(), untouched(model, x):
         given = model(x)
         with frozen(model):
             held = model(x)
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     return judged(
         "the model is in evaluation mode",
-        _gap(given, held) > MODE,
-        {"change": _gap(given, held), "modules in training mode": sum(m.training for m in modules)},
+        gap(given, held) > MODE,
+        {"change": gap(given, held), "modules in training mode": sum(m.training for m in modules)},
         "Dropout or batch norm works as in training, so that what was measured elsewhere on this "
         "model is of another function.",
         "Call model.eval() before measuring.",
@@ -79,11 +71,11 @@ def alone(model: Model, x: Images) -> Check:
     with torch.no_grad():
         apart = torch.cat([model(image[None]) for image in some])
         together = model(x)
-    gap = _gap(together[: len(some)], apart, together)
+    change = gap(together[: len(some)], apart, together)
     return judged(
         "an image's answer is its own",
-        gap > MODE,
-        {"change when alone": gap},
+        change > MODE,
+        {"change when alone": change},
         "The answer depends on the other images of the batch, so that an attack found in one batch "
         "may fail in another.",
         "Let batch norm use its running statistics: track_running_stats=True, model.eval().",
@@ -93,36 +85,15 @@ def alone(model: Model, x: Images) -> Check:
 def logit_scale(z: Logits, y: Labels) -> Check:
     """Warn if the gap of the two largest logits is too large, or too small, for a softmax."""
     top = z.topk(min(2, z.shape[1]), dim=1).values
-    gap = (top[:, 0] - top[:, -1])[z.argmax(dim=1) == y]
-    middle = float(gap.median()) if len(gap) else 1.0
-    probabilities = float(z.min()) >= 0 and float(z.max()) <= 1 + 1e-6
-    blind = share(gap > SATURATED)
+    lead = (top[:, 0] - top[:, -1])[z.argmax(dim=1) == y]
+    middle = float(lead.median()) if len(lead) else 1.0
+    in_unit = float(z.min()) >= 0 and float(z.max()) <= 1 + 1e-6
+    blind = share(lead > SATURATED)
     return judged(
         "the logits have a usual scale",
-        blind > NOTICEABLE or (middle < FLAT and not probabilities),
+        blind > NOTICEABLE or (middle < FLAT and not in_unit),
         {"median gap of the two largest": middle, "share of saturated softmax": blind},
         "Cross-entropy is exactly 0, or the same for all classes, in float32: its gradient says "
         "nothing, whatever the model has learned.",
         "Divide the logits by a constant (decisions stay the same), or attack the margin or DLR.",
     )
-
-
-@contextmanager
-def _untouched(model: Model, x: Images) -> Iterator[None]:
-    """Put buffers (running statistics) and the global random numbers back after the body."""
-    module = model if isinstance(model, nn.Module) else nn.Module()
-    before = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            for buffer, value in before:
-                buffer.copy_(value)
-
-
-def _gap(a: Tensor, b: Tensor, among: Tensor | None = None) -> float:
-    """Return the largest difference in units of the logits' spread."""
-    z = (a if among is None else among).double()
-    spread = float(z.std()) if z.numel() > 1 else 1.0
-    return float((a - b).abs().max()) / max(spread, 1e-12)

@@ -57,7 +57,8 @@ class Check:
 
     def __str__(self) -> str:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in self.numbers.items())
-        head = f"{self.outcome.upper()}  {self.name}: {measured}"
+        why = self.meaning if self.outcome is Outcome.SKIPPED else ""
+        head = f"{self.outcome.upper()}  {self.name}: {measured or why}"
         return f"{head}\n  {self.meaning} {self.advice}" if self.warned else head
 
 

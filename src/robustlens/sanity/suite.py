@@ -11,6 +11,7 @@ import torch
 from robustlens.attacks import Bound
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
+from robustlens.doubts import quiet
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.nets import logits
@@ -70,7 +71,7 @@ def check_model(
         logits(model, x)
     found = []
     total = CHECKS + len(rivals) + len(surrogates)
-    with bar("sanity checks", total) as advance:
+    with quiet(), bar("sanity checks", total) as advance:  # its checks say it in full
         for check in _checks(model, x, y, within, seed, rivals, surrogates):
             found.append(check)
             advance(1, check.name)

@@ -7,7 +7,7 @@ The command line, the report and the documentation are derived from this table.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import torch
 
 from robustlens.errors import UnknownName
 from robustlens.provenance import clock, command_line, flags, provenance
+from robustlens.recipes import Recipe
 from robustlens.studies.pictures import Picture
 from robustlens.studies.result import Number, Result, Verdict
 
@@ -64,7 +65,10 @@ def preset(study: Study, name: str) -> Any:
 def run(
     study: Study, name: str, config: Any, *, folder: Path, device: torch.device | None = None
 ) -> Result:
-    """Run a study with a config that began as the preset `name`; models go to `folder`/models."""
+    """Run a study with a config that began as the preset `name`; models go to `folder`/models.
+
+    A run of nets that began as "tiny" is too small to tell, whatever it finds.
+    """
     bench = Bench(folder / "models", device or torch.device("cpu"))
     with clock() as seconds:
         found = study.function(config, bench)
@@ -77,6 +81,11 @@ def run(
         data=found.data,
         device=bench.device,
     )
-    return Result(
-        study.id, name, found.verdict, found.summary, found.numbers, found.figures, origin
-    )
+    verdict = Verdict.TOO_SMALL if name == PRESETS[0] and trains(config) else found.verdict
+    return Result(study.id, name, verdict, found.summary, found.numbers, found.figures, origin)
+
+
+def trains(config: Any) -> bool:
+    """Say whether a config has a net in it, here or in a part: formulas are exact at any size."""
+    parts = [getattr(config, field.name) for field in fields(config)]
+    return any(isinstance(part, Recipe) or (is_dataclass(part) and trains(part)) for part in parts)

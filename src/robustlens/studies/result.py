@@ -21,6 +21,17 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     NOT_COMPARABLE = "not comparable"
+    TOO_SMALL = "too small to tell"  # nets of a few images, in seconds: it decides nothing
+
+
+def what_decides(study: str, verdict: str) -> str:
+    """Return, for a run that is too small to tell, how to decide; nothing for another verdict."""
+    if verdict != Verdict.TOO_SMALL:
+        return ""
+    return (
+        "The preset tiny trains and tests on a few images, to be tried out in seconds; whatever "
+        f"it finds decides nothing. To decide: robustlens run {study} --preset quick"
+    )
 
 
 @dataclass(frozen=True)

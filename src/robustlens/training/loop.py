@@ -52,6 +52,9 @@ def train(
         validation_attack: measured on the validation split after each epoch.
         folder: where the state and the log live.
 
+    Warns:
+        Doubtful: the run in `folder` began with other weights than `model` has; it goes on.
+
     Raises:
         TrainingDiverged: the loss is not finite, or above 10^4.
         InputError: bad data, or a folder with the state of another run.

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from robustlens.data import Dataset, batches
+from robustlens.describe import build_of, described, state_digest
+from robustlens.doubts import doubt, quiet
 from robustlens.errors import TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json
@@ -69,6 +71,7 @@ class Run:
     identity: str
     history: list[Epoch]
     best_weights: dict[str, Tensor]
+    began_with: str
 
     @classmethod
     def begin(
@@ -91,9 +94,9 @@ class Run:
             "config": config.as_dict(),
             "seed": seed,
             "data": data.digest,
-            "model": str(model),
-            "loss": describe(loss),
-            "validation attack": str(attack),
+            "model": build_of(model),
+            "loss": described(loss),
+            "validation attack": described(attack),
         }
         run = cls(
             model,
@@ -109,6 +112,7 @@ class Run:
             digest_json(what),
             [],
             {},
+            state_digest(model),
         )
         if folder is not None and (folder / STATE).exists():
             run.resume(folder / STATE)
@@ -175,11 +179,13 @@ class Run:
         net = self.average.module
         if self.validation is None:
             return None, None
-        clean = accuracy(net, self.validation).rate.value
-        if self.attack is None:
-            return clean, None
-        seed = stream(self.seed, "validation").initial_seed()
-        return clean, attacked_accuracy(net, self.validation, self.attack, seed=seed).rate.value
+        with quiet():  # in the middle of a training nobody wants to know
+            clean = accuracy(net, self.validation).rate.value
+            if self.attack is None:
+                return clean, None
+            seed = stream(self.seed, "validation").initial_seed()
+            attacked = attacked_accuracy(net, self.validation, self.attack, seed=seed)
+            return clean, attacked.rate.value
 
     def record(self, epoch: Epoch) -> None:
         """Append to the history, keep the weights if they are the best, save all."""
@@ -196,13 +202,27 @@ class Run:
             "best": self.best_weights,
             "momentum": memory(self.optimiser),
         }
-        card = {"identity": self.identity, "history": history}
+        card = {
+            "identity": self.identity,
+            "history": history,
+            "loss": describe(self.loss),
+            "began with": self.began_with,
+        }
         write_state(self.folder / STATE, groups, card)
         log(self.folder, history)
 
     def resume(self, path: Path) -> None:
         """Take up the state of an earlier call, which must have been the same call."""
         groups, card = read_state(path, self.identity)
+        began_with = str(card.get("began with", self.began_with))
+        if began_with != self.began_with:
+            doubt(
+                f"the run in {path.parent} began with other weights than this model has now; it "
+                "goes on with its own: name another folder for a new training, and seed initial "
+                "weights (streams.initialised)",
+                level=5,
+            )
+        self.began_with = began_with
         self.model.load_state_dict(groups["model"])
         self.average.load_state_dict(groups["average"])
         device = self.training.images.device

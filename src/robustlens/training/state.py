@@ -35,7 +35,8 @@ def read_state(path: Path, identity: str) -> tuple[dict[str, dict[str, Tensor]],
     flat, card = read_tensors(path)
     if card.get("identity") != identity:
         raise InputError(
-            f"{path} is the state of another run (model, data, loss, seed or config differ)",
+            f"{path} is the state of another run (model, data, loss, validation attack, seed or "
+            "config differ)",
             "an empty folder, or the settings of that run",
             "choose another output folder",
         )

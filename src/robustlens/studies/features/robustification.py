@@ -26,7 +26,7 @@ from robustlens.studies.pictures import Cell, Curves, Gallery, Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.result import Number, Verdict
-from robustlens.studies.words import above, band, first_of_each
+from robustlens.studies.words import above, band, dots, first_of_each
 
 MARGIN = 0.1
 """The rule: how much more the net must hold than its controls."""
@@ -75,7 +75,7 @@ def study(config: Config, bench: Bench) -> Findings:
         f"{others[0].autoattack.value:.1%}, on the original images "
         f"{others[1].autoattack.value:.1%}.",
         numbers,
-        _pictures(config, source, test, sets, models, robust),
+        _pictures(config, source, test, sets, models, robust, held),
         config.seed,
         {source.name: source.digest, f"{test.name}, test": test.digest},
     )
@@ -124,6 +124,7 @@ def _pictures(
     sets: dict[str, Path],
     models: dict[str, nn.Module],
     robust: Checkpoint,
+    held: dict[str, Held],
 ) -> tuple[Picture, ...]:
     robustified, otherwise = (load(str(sets[recipe.loss])) for recipe in _makers(config))
     before = part(source, config.distilling)
@@ -133,7 +134,7 @@ def _pictures(
     shown["robust training, original images"] = (_curve(robust.model, test, config), "good")
     return (
         _gallery(before, robustified, otherwise, config.shown),
-        _curves(shown, config.attacked),
+        _curves(shown, {f"trained normally, {name}": one for name, one in held.items()}, config),
     )
 
 
@@ -168,16 +169,23 @@ def _curve(model: nn.Module, test: Dataset, config: Config) -> Curve:
     return pgd_curve(model, images, attacked.norm, radii, steps=attacked.steps, seed=config.seed)
 
 
-def _curves(curves: dict[str, tuple[Curve, str]], attacked: Attacked) -> Curves:
+def _curves(curves: dict[str, tuple[Curve, str]], held: dict[str, Held], config: Config) -> Curves:
+    attacked = config.attacked
+    eps = parse_eps(attacked.eps)
+    points = (dots(name, [eps], [one.pgd], curves[name][1]) for name, one in held.items())
     return Curves(
         "accuracy-over-eps",
         f"PGD-{attacked.steps} accuracy on real test images as the allowed change grows. Three of "
         "the nets were trained in the same normal way, on other images; the dashed line is the "
-        "radius of the numbers.",
+        "radius of the numbers. The dots on it are the numbers of the table; the curves are of "
+        "fewer images, and an image broken at a radius counts as broken above it.",
         f"eps ({attacked.norm})",
         f"PGD-{attacked.steps} accuracy",
-        tuple(band(name, curve.radii, curve.rates, tone) for name, (curve, tone) in curves.items()),
-        ((parse_eps(attacked.eps), "radius of the numbers"),),
+        (
+            *(band(name, curve.radii, curve.rates, tone) for name, (curve, tone) in curves.items()),
+            *points,
+        ),
+        ((eps, "radius of the numbers"),),
     )
 
 

@@ -13,7 +13,6 @@ from robustlens.evaluation import (
     Rate,
     attacked_accuracy,
     on_device_of,
-    pgd_accuracy,
     pgd_curve,
 )
 from robustlens.recipes import Recipe, fit
@@ -51,8 +50,7 @@ def study(config: Config, bench: Bench) -> Findings:
     eps = parse_eps(config.eps)
     radii = [fraction * eps for fraction in FRACTIONS]
     curve = pgd_curve(model, data, config.norm, radii, steps=config.steps, seed=config.seed)
-    within = ball(config.norm, eps)
-    left = pgd_accuracy(model, data, within, steps=config.steps, seed=config.seed).rate
+    within, left = ball(config.norm, eps), curve.rates[-1]  # the picture's own point
     noise = attacked_accuracy(model, data, bind(random_search, within), seed=config.seed).rate
     where = f"{config.norm} {config.eps}"
     attacked = f"PGD-{config.steps} accuracy at {where}"

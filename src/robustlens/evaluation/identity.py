@@ -1,0 +1,167 @@
+"""Whose rows are these: what a file of records says of its model, attack and data.
+
+    header = identity("accuracy under ...", model, attack, data, seed=0, batch_size=250)
+    differences(header_of_the_file, header)        # [] where the run may go on
+
+Three looks at a model: its weights and buffers; everything else it is made of (`describe`), as far
+as asking it leaves that unchanged; and its own answers on a few fixed probes, four images of the
+data and four of noise. Answers agree up to rounding, so that another machine may go on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from robustlens.attacks import Bound, Worst
+from robustlens.data import Dataset
+from robustlens.data.augment import unit
+from robustlens.describe import described
+from robustlens.doubts import RANDOM, differ, slack, untouched
+from robustlens.files import digest_json
+from robustlens.modes import frozen
+from robustlens.nets import logits
+from robustlens.nets.checkpoints import digest_of
+from robustlens.streams import stream, uniform
+from robustlens.types import Attack, Images, Logits, Model
+
+PROBES = 4
+"""Images of the data, and as many of noise."""
+COLUMNS = 16
+"""At most so many logits of each, evenly over the classes."""
+ROUNDING = 5e-3
+"""Of the spread of the logits, which other machines may differ by: several times what they do in
+float32 with the 10 bits of TF32 (2 ** -11 a product)."""
+COARSE = 5e-2
+"""The same for logits in half precision."""
+AT_RANDOM, UNASKED = "random", "not asked"
+"""In the place of answers: they differ from one look to the next; the model fails on probes."""
+FOLLOWS = {
+    "answers": {"model", "models"},
+    "parts": {"model"},
+    "attack": {"name"},
+    "surrogates": {"name", "attack"},
+}
+"""What need not be named as different where another entry is: it follows."""
+WORDS = {
+    "parts": "model's parts (what it is made of besides its weights)",
+    "answers": "model's answers",
+    "attack": "attack's settings",
+    "surrogates": "surrogates' answers",
+}
+
+
+def identity(
+    name: str, model: Model, attack: Attack, data: Dataset, *, seed: int, batch_size: int
+) -> dict[str, Any]:
+    """Return the header of a run: what any other run must agree with to go on with its rows."""
+    x = probes(data)
+    known = look(model, x)
+    others = [look(other, x) for other in _surrogates(attack)]
+    return {
+        "name": name,
+        "model": digest_of(model),
+        "data": data.digest,
+        "seed": seed,
+        "batch_size": batch_size,
+        "parts": known["parts"],
+        "answers": known["answers"],
+        "attack": digest_json(described(attack)),
+        "surrogates": [other["answers"] for other in others],
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of the entries of two headers that disagree, those that follow left out."""
+    other = [key for key in now if not _agree(before.get(key), now[key])]
+    return [key for key in other if not FOLLOWS.get(key, set()) & set(other)]
+
+
+def look(model: Model, x: Images) -> dict[str, Any]:
+    """Return a model's answers and the digest of its parts, seen before and after two questions."""
+    try:
+        with frozen(model), untouched(model, x), torch.no_grad():
+            z = logits(model, x.clone())
+            parts = described(model)
+            again = logits(model, x.clone())
+            logits(model, x[:-1].flip(0))
+            parts = steady(parts, described(model))
+    except Exception:  # it is someone's code: what it cannot answer, it will say by itself
+        return {"answers": UNASKED, "parts": digest_json(described(model))}
+    random = differ(z, again, RANDOM) and bool(z.isfinite().all())
+    return {"answers": AT_RANDOM if random else answers(z), "parts": digest_json(parts)}
+
+
+def answers(z: Logits) -> dict[str, Any]:
+    """Return some of the logits, rounded, and what they may differ by on another machine."""
+    finite = torch.where(z.isfinite(), z, 0)
+    half = z.is_floating_point() and torch.finfo(z.dtype).bits < 32
+    within = slack(finite, COARSE if half else ROUNDING) + 1e-12
+    some = z.double()[:, :: -(-z.shape[1] // COLUMNS)].tolist()
+    return {"values": [[_rounded(v) for v in row] for row in some], "within": _rounded(within)}
+
+
+def steady(before: Any, after: Any) -> Any:
+    """Return what two descriptions agree in; a count or a cache, which a question moves, is not."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        both = {key: steady(before[key], after[key]) for key in before if key in after}
+        return {key: value for key, value in both.items() if value is not None}
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [steady(a, b) for a, b in zip(before, after, strict=True)]
+    return before if before == after else None
+
+
+def probes(data: Dataset) -> Images:
+    """Return the images that every model is asked about: of the data, evenly, and of noise."""
+    rows = torch.linspace(0, len(data) - 1, min(PROBES, len(data))).long()
+    images = unit(data.images[rows.to(data.images.device)])
+    noise = uniform(images[:1].expand(PROBES, -1, -1, -1), stream(0, "probes"))
+    return torch.cat([images, noise])
+
+
+def _surrogates(attack: object) -> Iterator[Model]:
+    """Yield the other models that an attack asks, those of nested attacks included."""
+    if isinstance(attack, Worst):
+        for part in attack.attacks:
+            yield from _surrogates(part)
+    elif isinstance(attack, Bound):
+        for setting in attack.settings.values():
+            if isinstance(setting, torch.nn.Module):
+                yield setting
+            elif isinstance(setting, Sequence) and not isinstance(setting, str):
+                yield from (item for item in setting if callable(item))
+
+
+def _agree(before: Any, now: Any) -> bool:
+    """Compare two entries: exactly, but answers up to their tolerance.
+
+    A model that fails on the probes is known by its weights and parts alone.
+    """
+    if UNASKED in (before, now):
+        return True
+    if isinstance(before, dict) and isinstance(now, dict) and "within" not in now:
+        return before.keys() == now.keys() and all(_agree(before[k], now[k]) for k in now)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(_agree, before, now))
+    if not (isinstance(before, dict) and isinstance(now, dict) and "within" in now):
+        return bool(before == now)
+    within = max(float(before.get("within", 0)), float(now["within"]))
+    a, b = _table(before.get("values")), _table(now["values"])
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    unlike = (a - b).abs() > within  # false where both are inf or nan, or one is
+    return bool((a.isfinite() == b.isfinite()).all()) and not bool(unlike[a.isfinite()].any())
+
+
+def _table(rows: Any) -> Tensor | None:
+    try:
+        return torch.tensor([[float(v) for v in row] for row in rows], dtype=torch.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _rounded(value: float) -> float | str:
+    """Return six digits; what is no finite number as a word, which JSON lets pass."""
+    number = float(f"{value:.6g}")
+    return number if abs(number) < float("inf") else str(value)
