@@ -22,7 +22,7 @@ from robustlens.data import Dataset, batches, open_saved, save
 from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
-from robustlens.files import digest_json, read_json, write_json
+from robustlens.files import AnyPath, as_path, digest_json, read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
@@ -49,7 +49,7 @@ It must depend on nothing else, so that a batch comes out alike in every run."""
 def build(
     source: Dataset,
     make: Make,
-    folder: Path,
+    folder: AnyPath,
     *,
     name: str,
     recipe: Mapping[str, Any],
@@ -78,6 +78,7 @@ def build(
         "source": {"name": source.name, "digest": source.digest, "n": len(source)},
         "models": [digest_of(model) for model in models],
     }
+    folder = as_path(folder)
     place, parts = folder / "train", folder / "parts"
     if (place / CARD).exists():
         _same(place, read_card(place), identity)

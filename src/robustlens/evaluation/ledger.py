@@ -16,7 +16,7 @@ from typing import Any
 
 from robustlens.errors import InputError
 from robustlens.evaluation.records import Record, head, lines, parse, rows_of
-from robustlens.files import append_text, write_text
+from robustlens.files import AnyPath, append_text, as_path, write_text
 from robustlens.processes import gathered, main_process, rank, share, world
 
 
@@ -31,9 +31,9 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, path: Path | None, header: dict[str, Any], *, batch_size: int, total: int
+        cls, given: AnyPath | None, header: dict[str, Any], *, batch_size: int, total: int
     ) -> "Ledger":
-        """Return the ledger at `path`, with the whole batches that it and its parts hold.
+        """Return the ledger at a path, with the whole batches that it and its parts hold.
 
         Several processes take contiguous shares of the other batches, whole ones: an image meets
         the same neighbours as in one process, and gets the same record.
@@ -42,6 +42,7 @@ class Ledger:
             InputError: the file belongs to a run with another header, or cannot be written; or a
                 batch size below 1.
         """
+        path = None if given is None else as_path(given)
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1", "change batch_size")
         here = [_whole(file, header, batch_size, total) for file in _files(path)]
@@ -70,8 +71,9 @@ class Ledger:
         return records
 
 
-def put_aside(path: Path) -> None:
+def put_aside(given: AnyPath) -> None:
     """Give the records at `path`, if any, the ending `.old`, so that a run begins anew."""
+    path = as_path(given)
     if main_process():
         for file in _files(path):
             part = file.name.removeprefix(path.name)
