@@ -39,12 +39,18 @@ class Record:
     step: int = -1  # after how many of its gradient steps or queries; -1 if it held
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A measurement, named in full, with one record per image, in the order of the data."""
 
     name: str
     records: tuple[Record, ...]
+
+    def __repr__(self) -> str:
+        if not self.records:
+            return f"Evaluation({self.name}: no images)"
+        clean = "" if self.clean == self.rate else f", {self.clean.value:.1%} as they are"
+        return f"Evaluation({self.name}: {self.rate}, n {self.rate.n}{clean})"
 
     @cached_property
     def rate(self) -> Rate:
