@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
 
 import torch
 import tyro
@@ -14,7 +13,7 @@ from robustlens.cli.data import DATA, DataHelp
 from robustlens.cli.evaluate import Evaluate
 from robustlens.cli.sanity import Sanity
 from robustlens.cli.studies import List, Run, Talk
-from robustlens.cli.terminal import prepare, streams
+from robustlens.cli.terminal import Writable, prepare, streams
 from robustlens.cli.tracing import told_by
 from robustlens.cli.train import Recipes, Train
 from robustlens.cli.transfer import Transfer
@@ -93,7 +92,7 @@ def parse(words: Sequence[str]) -> Command:
     return _among(COMMANDS, words, "robustlens")
 
 
-def show(answer: Answer, command: Command, out: TextIO) -> None:
+def show(answer: Answer, command: Command, out: Writable) -> None:
     """Print the answer on what is standard output."""
     out.write((to_json(answer.payload) if command.json else answer.text) + "\n")
     out.flush()

@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, Protocol, runtime_checkable
 
 NARROWEST = 20
 """Columns that a help text is set in at least; in fewer than about 5 it would never end."""
@@ -24,6 +24,19 @@ PLAIN = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2500": "-", "\u2502": "|",
     **dict.fromkeys("\u256d\u256e\u256f\u2570\u250c\u2510\u2514\u2518\u251c\u2524\u253c", "+"),
 })  # fmt: skip
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """What an answer can be written to."""
+
+    def write(self, text: str, /) -> Any:
+        """Write it."""
+        ...
+
+    def flush(self) -> Any:
+        """Let it be seen."""
+        ...
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
@@ -54,12 +67,12 @@ def prepare() -> None:
 
 
 @contextmanager
-def streams() -> Iterator[TextIO]:
+def streams() -> Iterator[Writable]:
     """Send to standard error what is printed meanwhile, by Python or below it; yield the output.
 
     So the answer stands alone on standard output, whatever a person's model prints.
     """
-    out = sys.stdout
+    out: Any = sys.stdout
     with contextlib.ExitStack() as stack:
         if _descriptor(out) == 1 and _descriptor(sys.stderr) == 2:
             out.flush()
@@ -72,7 +85,7 @@ def streams() -> Iterator[TextIO]:
         yield out
 
 
-def _give_back(own: TextIO, kept: int) -> None:
+def _give_back(own: Any, kept: int) -> None:
     """Make the kept descriptor standard output again."""
     try:
         own.flush()
@@ -82,10 +95,10 @@ def _give_back(own: TextIO, kept: int) -> None:
             own.close()
 
 
-def _descriptor(stream: TextIO) -> int:
+def _descriptor(stream: Any) -> int:
     try:
-        return stream.fileno()
-    except (AttributeError, OSError, ValueError):
+        return int(stream.fileno())
+    except (AttributeError, OSError, TypeError, ValueError):
         return -1
 
 

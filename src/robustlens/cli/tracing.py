@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+import jaxtyping
 import torch
 
 import robustlens
@@ -15,6 +16,7 @@ NOT_THEIRS = tuple(
     for folder in (
         Path(robustlens.__file__).parent,
         Path(torch.__file__).parent,
+        Path(jaxtyping.__file__).parent,
         sysconfig.get_paths()["stdlib"],
     )
 )
@@ -47,5 +49,5 @@ def _theirs(file: str) -> bool:
     path = Path(file).resolve()
     packages = [folder for folder in sys.path if folder.endswith(("-packages",))]
     if any(path.is_relative_to(folder) for folder in packages):
-        return not any(path.is_relative_to(folder) for folder in NOT_THEIRS[:2])
+        return not any(path.is_relative_to(folder) for folder in NOT_THEIRS[:3])
     return not any(path.is_relative_to(folder) for folder in NOT_THEIRS)
