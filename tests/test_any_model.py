@@ -107,7 +107,7 @@ def test_points_without_a_finite_gradient_are_counted_and_told() -> None:
 
 def holed(x: Tensor) -> Tensor:
     """Decide for class 1 everywhere, with no answer at all where a pixel is above 0.85."""
-    z = 0 * x.flatten(1)[:, :4] + torch.eye(4)[1]
+    z = 0 * x.flatten(1)[:, :4] + 5 * torch.eye(4)[1]
     return torch.where((x.amax(dim=(1, 2, 3)) > 0.85)[:, None], torch.nan, z)
 
 
@@ -189,7 +189,7 @@ def test_one_logit_is_refused_with_what_to_do() -> None:
 BLIND = {
     "no_grad": torch.no_grad()(net),
     "detach": lambda x: net(x.detach()),
-    "one-hot": lambda x: nn.functional.one_hot(net(x).argmax(1), 4).float(),
+    "one-hot": lambda x: 3 * nn.functional.one_hot(net(x).argmax(1), 4),
     "no part": lambda x: net(torch.ones_like(x)) + nn.Parameter(torch.zeros(4)),
     "reentrant": lambda x: torch.utils.checkpoint.checkpoint(net, x, use_reentrant=True),
 }

@@ -26,6 +26,18 @@ def test_the_readme_runs(
     assert number.sub("0", said) == number.sub("0", "".join(shown))
 
 
+def test_the_page_on_own_attacks_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "own-attacks.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 7
+    space: dict[str, object] = {"__name__": "page"}
+    for block in blocks:
+        exec(block, space)
+    said = capsys.readouterr().out
+    assert "PGD" in said or "pgd darker eps 0.2" in said
+    assert "best_of_noise l2 eps 3, tries 10" in said
+
+
 def test_the_readme_says_how_to_begin_early() -> None:
     lines = README.splitlines()
     assert lines.index("```python") < 25

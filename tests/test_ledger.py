@@ -171,7 +171,7 @@ def test_merging_keeps_the_worst(trained: Any, data: Dataset) -> None:
 
 
 def test_an_ensemble_says_which_attack_broke_what(trained: Any, data: Dataset) -> None:
-    attack = worst_of(bind(random_search, L2(1.0)), bind(pgd, L2(1.0), steps=5))
+    attack = worst_of(bind(random_search, L2(3.0), tries=9), bind(pgd, L2(3.0), steps=5))
     result = attacked_accuracy(trained.model, data, attack, seed=0)
     alone = [attacked_accuracy(trained.model, data, part, seed=0) for part in attack.attacks]
     assert set(result.broken_by()) == {"as it is", "random_search", "pgd"}

@@ -26,6 +26,7 @@ from robustlens.nets import (
     save,
     wide_resnet,
 )
+from robustlens.nets.reading import head_of
 from robustlens.streams import initialised, stream
 
 SMALL = Architecture(net="small", width=2)
@@ -156,6 +157,85 @@ def test_features_of_a_foreign_model_by_name() -> None:
     assert torch.equal(features(model, x, "act"), model.conv(x).clamp_min(0))
     assert torch.equal(features(model, x), model.conv(x).clamp_min(0).flatten(1))
     assert torch.equal(features(model, x, "fc"), logits(model, x))
+
+
+class Odd(nn.Module):
+    """A net of 5 classes in which the head is not the last linear layer that is registered."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.head = nn.Linear(8, 5)
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        self.gate, self.aux, self.never = nn.Linear(8, 8), nn.Linear(8, 5), nn.Linear(8, 5)
+        self.map = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x).flatten(1)
+        match self.kind:
+            case "gated":
+                z = self.head(h * self.gate(h).sigmoid())
+            case "head last":
+                z = self.head(h)
+            case "aux before":
+                self.kept = self.aux(h + 1)
+                z = self.head(h)
+            case "aux after":
+                z = self.head(h)
+                self.kept = self.aux(h + 1)
+            case "aux after, scaled":
+                z = self.head(h) / 2
+                self.kept = self.aux(h + 1)
+            case "named":
+                z = self.head(input=h)
+            case "in place":
+                z = self.head(h).div_(3)
+            case "log-softmax":
+                z = self.head(h).log_softmax(1)
+            case "twice, the second":
+                self.kept = self.head(h + 1)
+                z = self.head(h)
+            case "twice, the first":
+                z = self.head(h).view(len(x), 5)
+                self.kept = self.head(h + 1)
+            case "equal values":
+                z = self.head(h).clone()
+                self.kept = self.aux(h + 1)
+            case _:
+                self.kept = self.aux(h + 1)
+                z = self.map(self.body(x)).flatten(1)
+        return z
+
+
+ODD = (
+    "gated", "head last", "aux before", "aux after", "aux after, scaled", "named", "in place",
+    "log-softmax", "twice, the second", "twice, the first", "equal values",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("grad", [True, False])
+def test_features_are_what_the_head_that_is_used_reads(kind: str, grad: bool) -> None:
+    model, x = initialised(0, lambda: Odd(kind)).eval(), torch.rand(4, 3, 6, 6, generator=stream(0))
+    with torch.set_grad_enabled(grad):
+        h = model.body(x).flatten(1)
+        expected = h * model.gate(h).sigmoid() if kind == "gated" else h
+        assert torch.equal(features(model, x), expected)
+        assert head_of(model, x) is model.head
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_a_head_that_is_no_linear_layer_is_refused_and_the_layer_to_read_named() -> None:
+    model, x = Odd("map"), torch.rand(2, 3, 6, 6)
+    said = r"5 logits come from no linear layer that ran.*pass layer='body\.2'"
+    with pytest.raises(InputError, match=said):
+        features(model, x)
+    assert torch.equal(features(model, x, "body.2"), model.body(x))
+    squeeze = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.Conv2d(6, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    with pytest.raises(InputError, match=r"without a linear layer.*pass layer='0'"):
+        features(squeeze, x)
 
 
 def test_what_cannot_be_read_is_refused() -> None:

@@ -12,6 +12,10 @@ attacks, training and pictures are short functions over it.
 
 __version__ = "0.1.0"
 
+from robustlens import errors
+
+errors.interrupts_end_the_program()  # from here to the first line of the command
+
 from robustlens import data, nets, sanity, studies, vision, zoo
 from robustlens.ascend import Ascent, ascend
 from robustlens.attacks import (

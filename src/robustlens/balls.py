@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -56,21 +57,40 @@ def _unit(gradient: Points) -> Points:
     return flat.div_(torch.where(length > 0, length, 1.0)).view_as(gradient)
 
 
-def _checked(eps: float) -> None:
-    if not (isinstance(eps, int | float) and math.isfinite(eps) and eps >= 0):
+if TYPE_CHECKING:
+    Radius = float
+else:
+    Radius = Any
+"""A real number: from Python, numpy, fractions, or a tensor of one. Balls keep it as a float."""
+
+
+def checked_radius(eps: Any) -> float:
+    """Return a radius as a float, from any real number or a tensor or array of one number.
+
+    Raises:
+        InputError: it is no real number (a truth value is none), not finite, or negative.
+    """
+    try:
+        value = eps.item() if hasattr(eps, "item") else eps
+        whole = isinstance(value, Real) and not isinstance(value, bool)
+        found = float(value) if whole else math.nan
+    except (RuntimeError, TypeError, ValueError, OverflowError):  # several numbers, or a huge one
+        found = math.nan
+    if not (math.isfinite(found) and found >= 0):
         raise InputError(
             f"eps is {eps!r}", "a finite number >= 0 such as 0.5 or 8/255", "change eps"
         )
+    return found
 
 
 @dataclass(frozen=True)
 class Linf:
     """All points whose every pixel is within `eps` of the center's (eps in [0, 1] units)."""
 
-    eps: float
+    eps: Radius
 
     def __post_init__(self) -> None:
-        _checked(self.eps)
+        object.__setattr__(self, "eps", checked_radius(self.eps))
 
     def __str__(self) -> str:
         return f"linf eps {written(self.eps)}"
@@ -98,14 +118,25 @@ class Linf:
         return (x - center).flatten(1).abs().amax(dim=1)
 
 
+MANY = 2**15
+"""The squares of so many numbers, summed in one go in float32, may lose the seventh digit."""
+
+
+def _by_parts(delta: Points, length: Values, tolerance: float) -> Values:
+    """Return l2 lengths, summed again row by row of pixels where they are too short."""
+    rows = torch.linalg.vector_norm(delta, dim=-1).flatten(1)
+    better = torch.linalg.vector_norm(rows, dim=1)
+    return torch.where(length < (1 - tolerance) * better, better, length)
+
+
 @dataclass(frozen=True)
 class L2:
     """All points within Euclidean distance `eps` of the center."""
 
-    eps: float
+    eps: Radius
 
     def __post_init__(self) -> None:
-        _checked(self.eps)
+        object.__setattr__(self, "eps", checked_radius(self.eps))
 
     def __str__(self) -> str:
         return f"l2 eps {written(self.eps)}"
@@ -118,6 +149,8 @@ class L2:
         """
         delta = x - center
         length = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+        if delta.dtype == torch.float32 and self.eps > 0.5 and delta[:1].numel() > MANY:
+            length = _by_parts(delta, length, 8e-7 * max(1.0, 1.0 / self.eps))
         factor = torch.where(length > self.eps, self.eps / length, 1.0)
         return delta.mul_(per_example(factor, x)).add_(center).clamp_(0.0, 1.0)
 
@@ -147,10 +180,10 @@ class L1:
     attacks stall at saturated pixels (Croce & Hein 2021, "Mind the box", section 3).
     """
 
-    eps: float
+    eps: Radius
 
     def __post_init__(self) -> None:
-        _checked(self.eps)
+        object.__setattr__(self, "eps", checked_radius(self.eps))
 
     def __str__(self) -> str:
         return f"l1 eps {written(self.eps)}"
@@ -162,14 +195,17 @@ class L1:
         to the wall of the box, and t >= 0 the smallest threshold for which the sum fits. That sum
         is piecewise linear in t, with a kink at each |d| and each |d| - room.
         """
-        d = (x - center).flatten(1)
-        size, start = d.abs(), center.flatten(1)
-        room = torch.where(d > 0, 1.0 - start, start)
+        start = center.flatten(1)
+        d = x.flatten(1) - start
+        size, room = d.abs(), torch.where(d > 0, 1.0 - start, start)
         threshold = _threshold(size, room, self.eps)
-        moved = (size - threshold).clamp_min(0.0).minimum(room)
+        moved = (size - threshold).clamp_min_(0.0).minimum(room)
         total = moved.sum(dim=1, keepdim=True)  # far points lose digits in size - threshold
         moved *= torch.where(total > self.eps, self.eps / total, 1.0)
-        return (start + moved.copysign(d)).clamp_(0.0, 1.0).view_as(x)
+        found = _rounded_inside(moved.copysign(d).add_(start).clamp_(0.0, 1.0), start, self.eps)
+        slack = 4 * torch.finfo(x.dtype).eps * self.eps  # of a sum in this precision
+        inside = size.minimum(room).sum(dim=1, keepdim=True) <= self.eps + slack
+        return torch.where(inside, x.flatten(1).clamp(0.0, 1.0), found).view_as(x)
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return the step of l1 length 1 that a budget of `eps` spends best, scaled by 1 / eps.
@@ -204,12 +240,25 @@ class L1:
         return (x - center).flatten(1).abs().sum(dim=1)
 
 
+def _rounded_inside(points: Tensor, start: Tensor, eps: float) -> Tensor:
+    """Return rows whose l1 distance from `start` exceeds eps by rounding, brought back to eps.
+
+    Numbers are rounded as they are stored, and the errors of many pixels add up. As many pixels
+    as the excess asks for, from the first, go to the next number on the way to `start`.
+    """
+    excess = (points - start).abs_().sum(dim=1, keepdim=True) - eps
+    nearer = torch.nextafter(points, start)
+    saved = (points - nearer).abs_()
+    before = saved.cumsum(dim=1).sub_(saved)
+    return torch.where(before < excess, nearer, points)
+
+
 def _threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
     """Return per row the least t >= 0 with sum(clip(size - t, 0, room)) <= eps, as (b, 1)."""
     kinks = torch.cat([size, size - room], dim=1)
-    slopes = torch.cat([torch.ones_like(size), -torch.ones_like(size)], dim=1)
     kinks, order = kinks.sort(dim=1, descending=True)
-    count = slopes.gather(1, order).cumsum(dim=1)  # pixels on the slope below each kink
+    rising = order < size.shape[1]  # from the upper kink of a pixel on it is on the slope
+    count = torch.where(rising, 1.0, -1.0).to(size).cumsum(dim=1)  # so many below each kink
     gaps = kinks[:, :-1] - kinks[:, 1:]
     total = torch.nn.functional.pad((count[:, :-1] * gaps).cumsum(dim=1), (1, 0))  # sum at kinks
     last = ((total <= eps).sum(dim=1, keepdim=True) - 1).clamp_min(0)  # lowest kink that fits
@@ -313,7 +362,7 @@ BALLS: dict[str, Callable[[float], Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "
 """The norm balls by the names a command line uses."""
 
 
-def ball(norm: str, eps: float | str) -> Linf | L2 | L1:
+def ball(norm: str, eps: Radius | str) -> Linf | L2 | L1:
     """Return the ball of a norm named in `BALLS`, with eps a number or text such as "8/255".
 
     Raises:
@@ -338,18 +387,19 @@ def written(eps: float) -> str:
     return f"{round(levels)}/255" if whole else short
 
 
-def parse_eps(text: float | str) -> float:
+def parse_eps(text: Radius | str) -> float:
     """Return a radius in [0, 1] pixel units, from a number or from text such as "8/255".
 
     Raises:
         InputError: the text is no number or fraction, divides by zero, or is negative.
     """
+    if not isinstance(text, str):
+        return checked_radius(text)
     try:
-        top, slash, bottom = str(text).partition("/")
+        top, slash, bottom = text.partition("/")
         value = float(top) / (float(bottom) if slash else 1.0)
     except (ValueError, ZeroDivisionError):
         raise InputError(
             f"eps is {text!r}", "a number >= 0 or a fraction such as 8/255", "change eps"
         ) from None
-    _checked(value)
-    return value
+    return checked_radius(value)

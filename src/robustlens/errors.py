@@ -5,8 +5,12 @@
 The command line prints such an error without a traceback and exits with code 2.
 """
 
+import os
+import signal
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import FrameType
 
 
 class InputError(ValueError):
@@ -28,6 +32,10 @@ class NoGradient(InputError):
             "answers that can be differentiated with respect to the images",
             "attack it with square or hopskipjump, which need none",
         )
+
+
+class ModelFailed(RuntimeError):
+    """Code that someone brought raised an error; that error is the cause, with its own lines."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -57,3 +65,28 @@ class UnknownName(InputError):
         close = get_close_matches(name, names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         super().__init__(f"unknown {kind} {name!r}", f"one of {', '.join(names)}{hint}")
+
+
+def interrupts_end_the_program() -> None:
+    """Let Ctrl-C end a command line in one line, code 130, while this package is imported.
+
+    Imports take seconds, and no handler of ours is there yet. Where it is imported by other
+    programs, or Ctrl-C is handled already, nothing changes.
+    """
+    command = sys.argv[:1] == ["-m"] and "robustlens" in sys.orig_argv
+    script = os.path.basename((sys.argv or [""])[0]).removesuffix(".exe") == "robustlens"  # noqa: PTH119
+    if (command or script) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _ended)
+
+
+def interrupts_raise() -> None:
+    """Let Ctrl-C raise `KeyboardInterrupt` again."""
+    if signal.getsignal(signal.SIGINT) is _ended:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    try:
+        os.write(2, b"robustlens: interrupted before it began.\n")
+    finally:
+        os._exit(130)

@@ -1,13 +1,17 @@
-"""The one progress bar: on standard error, silent when that is not a terminal.
+"""The one progress bar: on standard error; where that is no terminal, a plain line now and then.
 
-Of several processes (see `processes`) only the first shows one.
+Of several processes (see `processes`) only the first shows one. A standard error that is missing,
+closed or something else than a stream (a logger, say) is written to as far as it goes; nothing
+raises because of it.
 
 with bar("training", total=100) as advance:
     advance(1, "epoch 3 loss 0.41")                                # words beside the bar
     advance(1, {"clean so far": "91 %", "robust so far": "54 %"})  # a table under it
+say("robustlens: warning: ...")
 """
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
@@ -18,7 +22,10 @@ from rich.table import Table
 
 from robustlens.processes import main_process
 
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+"""Where bars are drawn; words stand there as they are, whatever brackets and colons they have."""
+EVERY = 30.0
+"""Seconds between two plain lines."""
 
 Note = str | Mapping[str, str]
 """Words beside the bar, or the columns of a table under it, by their headings."""
@@ -33,18 +40,32 @@ class Advance(Protocol):
         ...
 
 
+def say(text: str) -> None:
+    """Write a line to standard error, as it is; do nothing where that takes none."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (AttributeError, OSError, TypeError, ValueError):
+        pass  # it is missing, closed, or no stream
+
+
 @contextmanager
 def bar(title: str, total: float) -> Iterator[Advance]:
-    """Show a bar with seconds left on standard error while the body runs; yield its `Advance`."""
+    """Show how far the body is, with the time left, on standard error; yield its `Advance`.
+
+    On a terminal it is a bar; elsewhere a line every `EVERY` seconds, so short work says nothing.
+    """
+    if not (main_process() and _terminal()):
+        yield _lines(title, total)
+        return
     progress = _WithTable(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
         transient=True,
-        disable=not (main_process() and sys.stderr.isatty()),
     )
     with progress:
         task = progress.add_task(title, total=total, note="", table={})
@@ -57,6 +78,43 @@ def bar(title: str, total: float) -> Iterator[Advance]:
                 progress.update(task, table=note)
 
         yield advance
+
+
+def _terminal() -> bool:
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, OSError, TypeError, ValueError):
+        return False  # it is missing, closed, or no stream
+
+
+def _lines(title: str, total: float) -> Advance:
+    """Return an `Advance` that says from time to time how far the work is."""
+    began = said = time.monotonic()
+    before: float | None = None  # what was there before this run's own work
+    done, words = 0.0, ""
+
+    def advance(amount: float = 1, note: Note | None = None) -> None:
+        nonlocal said, before, done, words
+        now = time.monotonic()
+        before = amount if before is None and now - began < 1 else before or 0.0
+        done += amount
+        if note is not None:
+            words = note if isinstance(note, str) else ", ".join(map(" ".join, note.items()))
+        if main_process() and now - said >= EVERY:
+            said = now
+            share = f"{done / total:.0%}" if total else ""
+            rate = (done - before) / (now - began) if now > began else 0.0
+            left = f"about {lasting(max(total - done, 0.0) / rate)} left" if rate > 0 else ""
+            say(", ".join(part for part in (f"{title}: {share}", words, left) if part))
+
+    return advance
+
+
+def lasting(seconds: float) -> str:
+    """Return a time in words: "40 s", "12 min", "3.5 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 class _WithTable(Progress):

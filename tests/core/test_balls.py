@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -294,3 +295,79 @@ def test_masks_must_be_boolean() -> None:
 def test_a_radius_is_written_as_it_was_typed(text: str) -> None:
     assert written(parse_eps(text)) == text
     assert str(L2(parse_eps(text))) == f"l2 eps {text}"
+
+
+@pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (3, 224, 224)])
+@pytest.mark.parametrize("where", ["anywhere", "at the walls", "near 0", "grey"])
+def test_no_point_is_further_out_than_promised(
+    kind: type, shape: tuple[int, ...], where: str, generator: torch.Generator
+) -> None:
+    center = torch.rand(1 if shape[1] > 64 else 3, *shape, generator=generator)
+    center = {
+        "anywhere": center,
+        "at the walls": center.round(),
+        "near 0": 1e-3 * center,
+        "grey": torch.full_like(center, 0.5),
+    }[where]
+    noise = torch.randn(center.shape, generator=generator)
+    for eps in (0.0, 0.03, 1.0) if kind is Linf else (0.03, 1.0, 3.0, 12.0):
+        for size in (1e-6, 1e-2) if shape[1] > 64 else (1e-6, 1e-2, 1.0):
+            inside = kind(eps).project(center + size * noise, center)
+            assert inside.min() >= 0
+            assert inside.max() <= 1
+            far = norm(inside.double() - center.double(), kind)
+            assert (far <= eps + 1e-6 * max(1.0, eps)).all()
+            masked = Masked(kind(eps), noise > 0).project(center + size * noise, center)
+            far = norm(masked.double() - center.double(), kind)
+            assert (far <= eps + 1e-6 * max(1.0, eps)).all()
+            again = kind(eps).project(inside, center)
+            assert torch.allclose(again, inside, rtol=0, atol=1e-6)
+            assert kind is L2 or torch.equal(again, inside)
+            if kind is not Linf and float(norm(size * noise[:1], kind)) < eps:
+                assert torch.equal(inside[0], (center + size * noise).clamp(0, 1)[0])
+
+
+def test_a_point_of_the_l1_ball_that_is_brought_back_spends_its_budget(
+    generator: torch.Generator,
+) -> None:
+    center = torch.rand(2, 3, 224, 224, generator=generator)
+    x = center + 0.1 * torch.randn(center.shape, generator=generator)
+    far = norm(L1(12.0).project(x, center).double() - center.double(), L1)
+    assert far.numpy() == pytest.approx(12, rel=2e-6)
+
+
+RADII = [
+    *(kind(0.5) for kind in (np.float16, np.float32, np.float64, np.longdouble)),
+    *(torch.tensor(0.5, dtype=kind) for kind in (torch.float16, torch.bfloat16, torch.float64)),
+    *(np.array(0.5), np.array([0.5]), torch.tensor([[0.5]])),
+    *(torch.tensor(0.5, requires_grad=True), Fraction(1, 2)),
+]
+
+
+@pytest.mark.parametrize("eps", RADII, ids=lambda eps: f"{type(eps).__name__} {eps!r}")
+@pytest.mark.parametrize("kind", NORMS)
+def test_a_radius_is_any_real_number(kind: type, eps: Any) -> None:
+    assert type(kind(eps).eps) is float
+    assert kind(eps) == kind(0.5)
+    assert parse_eps(eps) == 0.5
+
+
+@pytest.mark.parametrize("eps", [1, np.int8(1), np.uint64(1), torch.tensor(1), np.array([1])])
+def test_a_radius_may_be_a_whole_number(eps: Any) -> None:
+    assert type(L2(eps).eps) is float
+    assert str(ball("l2", eps)) == "l2 eps 1"
+
+
+NO_RADII = [
+    *(True, np.True_, torch.tensor(True), None, "0.5", 0.5j, np.complex64(0.5), [0.5], (0.5,)),
+    *(torch.tensor(0.5j), torch.tensor([0.1, 0.2]), np.array([0.1, 0.2]), np.array([])),
+    *(torch.tensor([]), torch.empty(1, device="meta"), np.float32("nan"), torch.tensor(math.inf)),
+    *(np.int64(-1), Fraction(-1, 2), 10**400, np.datetime64("2020-01-01"), np.array(["0.5"])),
+]
+
+
+@pytest.mark.parametrize("eps", NO_RADII, ids=lambda eps: f"{type(eps).__name__} {str(eps)[:20]}")
+def test_what_is_no_radius_is_refused_in_words(unchecked: None, eps: Any) -> None:
+    with pytest.raises(InputError, match="expected a finite number >= 0 such as"):
+        L2(eps)

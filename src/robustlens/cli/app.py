@@ -1,23 +1,33 @@
 """From words on a command line to a command, and from its answer to an exit code."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
+import torch
 import tyro
 
+import robustlens
 from robustlens.cli.command import Answer, Build, Command, heard
 from robustlens.cli.data import DATA, DataHelp
 from robustlens.cli.evaluate import Evaluate
 from robustlens.cli.sanity import Sanity
 from robustlens.cli.studies import List, Run, Talk
+from robustlens.cli.terminal import Writable, prepare, streams
+from robustlens.cli.tracing import told_by
 from robustlens.cli.train import Recipes, Train
 from robustlens.cli.transfer import Transfer
 from robustlens.cli.zoo import MODELS, ModelsHelp
-from robustlens.errors import InputError, ProcessLost, TrainingDiverged
+from robustlens.errors import (
+    InputError,
+    ModelFailed,
+    ProcessLost,
+    TrainingDiverged,
+    interrupts_raise,
+)
+from robustlens.files import to_json
 from robustlens.processes import joined, launched, main_process
-from robustlens.progress import console
+from robustlens.progress import say
 
 COMMANDS: Mapping[str, Build] = {
     "list": List,
@@ -32,24 +42,34 @@ COMMANDS: Mapping[str, Build] = {
     "models": ModelsHelp,
 }
 GROUPS: Mapping[str, Mapping[str, Build]] = {"data": DATA, "models": MODELS}
-DESCRIPTION = "Adversarial robustness as a lens on what models learn. Begin with: robustlens talk"
+DESCRIPTION = (
+    "Adversarial robustness as a lens on what models learn. Begin with: robustlens talk. "
+    "With --version: which one this is."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code (see the package)."""
+    interrupts_raise()
+    prepare()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:1] == ["--version"]:
+            return _version()
         command = parse(words)
         if launched() > 1 and not command.together:
             raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
-        with joined(), heard() as doubts:
+        with joined(), heard() as doubts, streams() as out:
             answer = command.run()
             if command.doubts:
                 answer = answer._replace(payload={**answer.payload, "warnings": doubts})
             if main_process():
-                show(answer, command)
+                show(answer, command, out)
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
+    except ModelFailed as error:
+        say(told_by(error.__cause__ or error))
+        return _fail(1, f"robustlens: {error}; the lines above are of the model's own code.")
     except TrainingDiverged as error:
         return _fail(1, f"robustlens: training diverged: {error}")
     except ProcessLost as error:
@@ -74,11 +94,10 @@ def parse(words: Sequence[str]) -> Command:
     return _among(COMMANDS, words, "robustlens")
 
 
-def show(answer: Answer, command: Command) -> None:
-    """Print the answer on standard output."""
-    sys.stdout.write(json.dumps(answer.payload) if command.json else answer.text)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+def show(answer: Answer, command: Command, out: Writable) -> None:
+    """Print the answer on what is standard output."""
+    out.write((to_json(answer.payload) if command.json else answer.text) + "\n")
+    out.flush()
 
 
 def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Command:
@@ -98,5 +117,11 @@ def _continues(words: Sequence[str]) -> str:
 
 
 def _fail(code: int, message: str) -> int:
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    say(message)
     return code
+
+
+def _version() -> int:
+    sys.stdout.write(f"robustlens {robustlens.__version__}, torch {torch.__version__}\n")
+    sys.stdout.flush()
+    return 0

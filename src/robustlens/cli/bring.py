@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from robustlens.ascend import value_and_gradient
+from robustlens.cli.tracing import in_words, own_frames
 from robustlens.data import Dataset, batches
 from robustlens.doubts import doubt
-from robustlens.errors import InputError
+from robustlens.errors import InputError, ModelFailed
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
 from robustlens.nets import load
@@ -48,7 +49,7 @@ def imported(path: str) -> nn.Module:
         model = getattr(importlib.import_module(module), function)()
     except Exception as error:  # it is someone's code: it may raise anything
         raise InputError(
-            f"--model {path}: {error}", "module:function that returns a torch.nn.Module"
+            f"--model {path}: {in_words(error)}", "module:function that returns a torch.nn.Module"
         ) from error
     finally:
         sys.path.pop(0)
@@ -67,8 +68,10 @@ def probe(model: nn.Module, data: Dataset) -> None:
     except InputError:
         raise
     except Exception as error:  # it is someone's code: it may raise anything
+        if own_frames(error):
+            raise ModelFailed(f"the model fails on images of shape {data.shape}") from error
         raise InputError(
-            f"the model fails on images of shape {data.shape}: {str(error).splitlines()[0]}",
+            f"the model fails on images of shape {data.shape}: {in_words(error)}",
             "a differentiable model, and images like those it was made for",
             "change --data or --model",
         ) from error

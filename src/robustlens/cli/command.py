@@ -13,7 +13,6 @@ import torch
 from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError
 from robustlens.processes import own
-from robustlens.progress import console
 from robustlens.provenance import Provenance, command_line, provenance
 
 
@@ -57,8 +56,7 @@ def heard() -> Iterator[list[str]]:
                 others(message, category, *where, **more)
             elif str(message) not in said:
                 said.append(str(message))
-                words = f"robustlens: warning: {message}"
-                console.print(words, markup=False, highlight=False, emoji=False, soft_wrap=True)
+                say(f"robustlens: warning: {message}")
 
         warnings.showwarning = show
         yield said

@@ -10,6 +10,7 @@ from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
+from robustlens.cli.models import extremes
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import AnotherRun, InputError, UnknownName
@@ -128,10 +129,7 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     if result.unconfirmed:
         lines.append(f"  contradicted by a last look: {result.unconfirmed}")
-    low = min(per_class, key=lambda name: per_class[name].value)
-    high = max(per_class, key=lambda name: per_class[name].value)
-    lines += [f"  {word}: {name} {per_class[name]}" for word, name in
-              (("weakest class", low), ("strongest class", high))]  # fmt: skip
+    lines += [f"  {line}" for line in extremes(per_class)]
     return Answer(payload, "\n".join([*lines, f"  records: {save}"]))
 
 

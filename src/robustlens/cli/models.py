@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustlens.cli.command import columns
+from robustlens.evaluation import Rate
 from robustlens.nets import Architecture
+from robustlens.progress import lasting
 from robustlens.zoo import Measured
 
 
@@ -15,11 +17,21 @@ def short(validation: Mapping[str, Any]) -> str:
     return ", ".join(words + ([] if attacked is None else [f"PGD accuracy {attacked:.1%}"]))
 
 
-def lasting(seconds: float) -> str:
-    """Return a time in words: "40 s", "12 min", "3.5 h"."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+def extremes(rates: Mapping[str, Rate]) -> list[str]:
+    """Return which class is weakest and which strongest, in words; what is equal is said so."""
+    low, high = (pick(rate.value for rate in rates.values()) for pick in (min, max))
+    if low == high:
+        ((name, rate),) = list(rates.items()) if len(rates) == 1 else [("", None)]
+        return [f"only class: {name} {rate}"] if rate else [f"all classes: {low:.1%}"]
+    return [f"weakest {_sharing(rates, low)}", f"strongest {_sharing(rates, high)}"]
+
+
+def _sharing(rates: Mapping[str, Rate], value: float) -> str:
+    names = [name for name, rate in rates.items() if rate.value == value]
+    if len(names) == 1:
+        return f"class: {names[0]} {rates[names[0]]}"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"classes: {', '.join(names[:3])}{more}, {value:.1%} each"
 
 
 def told(card: Mapping[str, Any]) -> list[str]:

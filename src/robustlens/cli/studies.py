@@ -12,7 +12,7 @@ from robustlens.cli.command import Answer, Command, device
 from robustlens.errors import UnknownName
 from robustlens.figures import save_pictures
 from robustlens.files import read_json, write_json
-from robustlens.progress import console
+from robustlens.progress import say
 from robustlens.report import write_page
 from robustlens.studies import CLAIMS, PRESETS, STUDIES, Result, Study, preset, run
 from robustlens.studies.result import what_decides
@@ -115,9 +115,9 @@ class Talk(Command):
         config = preset(study, self.preset)
         folder = self.out / study.id / self.preset
         if _done(folder, config):
-            console.print(f"{number} {study.id}: reusing {folder}", highlight=False)
+            say(f"{number} {study.id}: reusing {folder}")
             return folder
-        console.print(f"{number} {study.id}: running", highlight=False)
+        say(f"{number} {study.id}: running")
         result = run(study, self.preset, config, folder=self.out, device=device(self.device))
         return _save(result, self.out)
 

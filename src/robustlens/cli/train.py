@@ -10,8 +10,9 @@ import torch
 import tyro
 
 from robustlens.cli.command import Answer, Command, columns, device
-from robustlens.cli.models import lasting, short
+from robustlens.cli.models import short
 from robustlens.errors import InputError
+from robustlens.progress import lasting
 from robustlens.provenance import command_line, hardware
 from robustlens.recipes import Recipe, Rehearsal, fit, named, recipe_names, rehearse
 

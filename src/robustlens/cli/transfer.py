@@ -93,5 +93,9 @@ class Transfer(Command):
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Name a file by its stem, and weights of a training by their folder."""
-    return tuple(path.parent.name if path.stem == "weights" else path.stem for path in paths)
+    """Name a file without its ending, and weights of a training by their folder."""
+    names = [path.name.removesuffix(".safetensors") for path in paths]  # a name may have dots
+    return tuple(
+        path.parent.name if name == "weights" else name
+        for path, name in zip(paths, names, strict=True)
+    )

@@ -24,7 +24,7 @@ from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
 from robustlens.evaluation.identity import differences, look, probes
-from robustlens.files import read_json, write_json
+from robustlens.files import AnyPath, as_path, read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
@@ -51,7 +51,7 @@ It must depend on nothing else, so that a batch comes out alike in every run."""
 def build(
     source: Dataset,
     make: Make,
-    folder: Path,
+    folder: AnyPath,
     *,
     name: str,
     recipe: Mapping[str, Any],
@@ -82,6 +82,7 @@ def build(
         "models": [digest_of(model) for model in models],
         "answers": [look(model, asked) for model in models],
     }
+    folder = as_path(folder)
     place, parts = folder / "train", folder / "parts"
     if (place / CARD).exists():
         _same(place, read_card(place), identity)

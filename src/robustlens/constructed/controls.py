@@ -10,7 +10,6 @@ Sources: Ilyas et al. 2019, appendix D; Nakkiran 2019 and Wallace 2019 (Distill 
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from robustlens.constructed.builder import DROPPED, Made, Make, build
 from robustlens.constructed.relabelled import targets_of
 from robustlens.constructed.sources import fitting
 from robustlens.data import Dataset
+from robustlens.files import AnyPath
 from robustlens.nets import Checkpoint, logits
 from robustlens.streams import Draws, stream
 from robustlens.types import Images, Labels
@@ -30,7 +30,7 @@ from robustlens.types import Images, Labels
 def random_labels(
     source: Dataset,
     net: nn.Module | Checkpoint,
-    folder: Path,
+    folder: AnyPath,
     *,
     targets: str = "random",
     seed: int = 0,
@@ -55,7 +55,7 @@ def random_labels(
 def random_changes(
     source: Dataset,
     net: nn.Module | Checkpoint,
-    folder: Path,
+    folder: AnyPath,
     *,
     targets: str = "random",
     norm: str = "l2",
@@ -84,7 +84,7 @@ def random_changes(
 def mistakes(
     source: Dataset,
     net: nn.Module | Checkpoint,
-    folder: Path,
+    folder: AnyPath,
     *,
     batch_size: int = 250,
 ) -> Dataset:
@@ -107,7 +107,7 @@ def mistakes(
 def _built(
     source: Dataset,
     model: nn.Module,
-    folder: Path,
+    folder: AnyPath,
     make: Make,
     name: str,
     recipe: Mapping[str, Any],

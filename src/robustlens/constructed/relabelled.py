@@ -9,7 +9,6 @@ Source: Ilyas et al. 2019, section 3.2, Figure 6 and appendix C.5.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -21,6 +20,7 @@ from robustlens.constructed.pushing import AS_IT_IS, Hold, Push, quick
 from robustlens.constructed.sources import fitting
 from robustlens.data import Augmentation, Dataset
 from robustlens.errors import InputError, UnknownName
+from robustlens.files import AnyPath
 from robustlens.nets import Checkpoint
 from robustlens.rules import Steepest
 from robustlens.streams import stream
@@ -75,7 +75,7 @@ def targets_of(source: Dataset, name: str, seed: int) -> Labels:
 def relabelled(
     source: Dataset,
     net: nn.Module | Checkpoint,
-    folder: Path,
+    folder: AnyPath,
     *,
     targets: str = "random",
     norm: str = "l2",

@@ -10,7 +10,6 @@ Source: Ilyas et al. 2019, section 3.1, Figure 5 and appendix C.4.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from robustlens.constructed.sources import fitting
 from robustlens.data import Dataset
 from robustlens.data.augment import unit
 from robustlens.errors import InputError, UnknownName
+from robustlens.files import AnyPath
 from robustlens.nets import Checkpoint, features
 from robustlens.objectives import match
 from robustlens.rules import Steepest
@@ -35,7 +35,7 @@ START = ("images", "noise")
 def robustified(
     source: Dataset,
     net: nn.Module | Checkpoint,
-    folder: Path,
+    folder: AnyPath,
     *,
     start: str = "images",
     steps: int = 1000,

@@ -11,6 +11,7 @@ from pathlib import Path
 from robustlens.data.places import cache_folder
 from robustlens.errors import UnknownName
 from robustlens.fetch import Digest, fetch
+from robustlens.files import AnyPath, as_path
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ DOWNLOADS: dict[str, Download] = {
 """What can be fetched, by the name of the data set."""
 
 
-def get(name: str, folder: Path | None = None, *, url: str | None = None) -> Path:
+def get(name: str, folder: AnyPath | None = None, *, url: str | None = None) -> Path:
     """Return the path of a downloaded data set, fetching it into `folder` unless it is there.
 
     `folder` is the cache folder and `url` the publisher's, or a mirror's, address. Raises
@@ -42,5 +43,5 @@ def get(name: str, folder: Path | None = None, *, url: str | None = None) -> Pat
     if name not in DOWNLOADS:
         raise UnknownName("download", name, DOWNLOADS)
     item = DOWNLOADS[name]
-    target = (folder or cache_folder()) / item.file
+    target = as_path(folder or cache_folder()) / item.file
     return fetch(url or item.url, target, Digest("md5", item.md5))

@@ -22,12 +22,13 @@ from robustlens.progress import bar
 CARD, IMAGES, LABELS = "card.json", "images.npy", "labels.npy"
 
 
-def save(data: Dataset, folder: Path, *, card: Mapping[str, Any] | None = None) -> None:
+def save(data: Dataset, folder: files.AnyPath, *, card: Mapping[str, Any] | None = None) -> None:
     """Write `data` to `folder` atomically, with the further entries of `card` in its card.json.
 
     The card goes first and comes last, so that a folder that has one is complete. Raises
     `InputError` when the folder cannot be written, or when `card` names an entry of ours.
     """
+    folder = files.as_path(folder)
     own = {
         "name": data.name,
         "classes": list(data.classes),
@@ -44,12 +45,13 @@ def save(data: Dataset, folder: Path, *, card: Mapping[str, Any] | None = None) 
     files.write_json(folder / CARD, own | dict(card or {}))
 
 
-def open_saved(folder: Path) -> Dataset:
+def open_saved(folder: files.AnyPath) -> Dataset:
     """Return the data set that `save` wrote to `folder`, its images memory-mapped.
 
     Changes to the images stay in memory (copy on write). Raises `InputError` when a file is
     missing, cut short or does not agree with the card.
     """
+    folder = files.as_path(folder)
     card = read_card(folder)
     images = _array(folder / IMAGES, (card["n"], *card["shape"]), np.dtype(np.uint8))
     labels = _array(folder / LABELS, (card["n"],), np.dtype(np.int64))
@@ -61,9 +63,9 @@ def open_saved(folder: Path) -> Dataset:
     )
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: files.AnyPath) -> dict[str, Any]:
     """Return the entries of the card in `folder`; raise `InputError` when it is not a whole one."""
-    path = folder / CARD
+    path = files.as_path(folder) / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@
 Everything is uint8 (n, c, h, w) in the original order; `SOURCES` is the table of names.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch.nn.functional import avg_pool2d
 from robustlens.data import arrays, cifar, folder, named, saved
 from robustlens.data.dataset import Dataset
 from robustlens.errors import InputError, UnknownName
+from robustlens.files import AnyPath
 
 SPLITS = ("train", "test")
 PART = 512
@@ -34,7 +36,7 @@ class Source:
     load: Callable[[str], Dataset]
 
 
-def load(name: str, split: str = "train", *, size: int | None = None) -> Dataset:
+def load(name: AnyPath, split: str = "train", *, size: int | None = None) -> Dataset:
     """Return the "train" or "test" images of a source in `SOURCES`, or of a path.
 
     A path is a folder of class folders, a folder written by `save` (or one that holds two such,
@@ -48,6 +50,7 @@ def load(name: str, split: str = "train", *, size: int | None = None) -> Dataset
         raise UnknownName("split", split, SPLITS)
     if size is not None and size < 1:
         raise InputError(f"size is {size}", "at least 1 pixel", "change --size")
+    name = os.fspath(name)
     if name in SOURCES:
         return _sized(SOURCES[name].load(split), size)
     return _from_path(_existing(name), split, size)

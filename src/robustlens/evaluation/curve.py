@@ -5,14 +5,14 @@ curve.rates[1]                     # Rate at 0.5
 minimum_norm_curve(model, data, bind(ddn, L2(10.0)), [0.25, 0.5, 1.0])
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from robustlens.attacks import Bound, bind, pgd
-from robustlens.balls import ball
+from robustlens.balls import Radius, ball, parse_eps
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import progress, right_as_they_are
@@ -44,7 +44,7 @@ def robustness_curve(
     model: Model,
     data: Dataset,
     norm: str,
-    radii: Sequence[float],
+    radii: Iterable[Radius | str],
     *,
     method: Callable[..., Tensor] = pgd,
     seed: int = 0,
@@ -59,7 +59,7 @@ def robustness_curve(
     Raises:
         UnknownName, InputError: the norm, radii that do not grow from >= 0, or as the method.
     """
-    _growing(radii)
+    radii = _growing(radii)
     attacks = [bind(method, ball(norm, eps), **settings) for eps in radii]
     parts = []
     title = f"{method.__name__} {norm}, {len(radii)} radii"
@@ -75,7 +75,7 @@ def pgd_curve(
     model: Model,
     data: Dataset,
     norm: str,
-    radii: Sequence[float],
+    radii: Iterable[Radius | str],
     *,
     steps: int = 20,
     seed: int = 0,
@@ -92,7 +92,7 @@ def minimum_norm_curve(
     model: Model,
     data: Dataset,
     attack: Bound,
-    radii: Sequence[float],
+    radii: Iterable[Radius | str],
     *,
     seed: int = 0,
     batch_size: int = 250,
@@ -105,7 +105,7 @@ def minimum_norm_curve(
     Raises:
         InputError: radii that do not grow from >= 0, or as the attack.
     """
-    _growing(radii)
+    radii = _growing(radii)
     result = attacked_accuracy(model, data, attack, seed=seed, batch_size=batch_size)
     smallest = [_distance(r.by, r.distance) for r in result.records]
     return Curve.of(result.name, radii, torch.tensor(smallest, dtype=torch.float64))
@@ -115,9 +115,12 @@ def _distance(by: str, distance: float) -> float:
     return {UNATTACKED: 0.0, "": float("inf")}.get(by, distance)
 
 
-def _growing(radii: Sequence[float]) -> None:
-    if list(radii) != sorted(set(radii)) or not radii or radii[0] < 0:
-        raise InputError(f"radii {list(radii)}", "at least one, growing from >= 0", "sort them")
+def _growing(radii: Iterable[Radius | str]) -> tuple[float, ...]:
+    """Return radii as floats; they may be an array, a tensor, or texts such as "8/255"."""
+    found = tuple(parse_eps(eps) for eps in radii)
+    if list(found) != sorted(set(found)) or not found:
+        raise InputError(f"radii {list(found)}", "at least one, growing from >= 0", "sort them")
+    return found
 
 
 def _smallest(

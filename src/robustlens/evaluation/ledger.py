@@ -21,7 +21,7 @@ from typing import Any
 from robustlens.errors import AnotherRun, InputError
 from robustlens.evaluation.identity import WORDS, differences
 from robustlens.evaluation.records import Record, head, lines, parse, rows_of
-from robustlens.files import append_text, write_text
+from robustlens.files import AnyPath, append_text, as_path, write_text
 from robustlens.processes import gathered, main_process, rank, share, world
 
 
@@ -36,9 +36,9 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, path: Path | None, header: dict[str, Any], *, batch_size: int, total: int
+        cls, given: AnyPath | None, header: dict[str, Any], *, batch_size: int, total: int
     ) -> "Ledger":
-        """Return the ledger at `path`, with the whole batches that it and its parts hold.
+        """Return the ledger at a path, with the whole batches that it and its parts hold.
 
         Several processes take contiguous shares of the other batches, whole ones: an image meets
         the same neighbours as in one process, and gets the same record.
@@ -47,6 +47,7 @@ class Ledger:
             AnotherRun: the file belongs to a run with another header.
             InputError: it holds something else, or cannot be written; or a batch size below 1.
         """
+        path = None if given is None else as_path(given)
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}", "at least 1", "change batch_size")
         parsed = [(file, *parse(file)) for file in _files(path) if file.stat().st_size]
@@ -79,11 +80,12 @@ class Ledger:
         return records
 
 
-def put_aside(path: Path) -> None:
-    """Give the records at `path`, if any, the ending `.old`, so that a run begins anew.
+def put_aside(given: AnyPath) -> None:
+    """Give the records at a path, if any, the ending `.old`, so that a run begins anew.
 
     Where that is taken it is `.old.1`, `.old.2` and so on: nothing is written over.
     """
+    path = as_path(given)
     gathered("")  # all have seen what is there
     if main_process():
         old = path.with_suffix(".old")

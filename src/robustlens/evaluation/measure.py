@@ -5,7 +5,6 @@ result.rate                  # Rate(value=0.648, low=0.627, high=0.669, n=2000)
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +33,7 @@ from robustlens.evaluation.identity import identity
 from robustlens.evaluation.ledger import Ledger
 from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
+from robustlens.files import AnyPath
 from robustlens.modes import frozen
 from robustlens.objectives import logit_margin
 from robustlens.progress import Note, bar
@@ -62,7 +62,7 @@ def attacked_accuracy(
     *,
     seed: int,
     batch_size: int = 250,
-    save: Path | None = None,
+    save: AnyPath | None = None,
 ) -> Evaluation:
     """Return the share of images that the model gets right as they are and after `attack`.
 

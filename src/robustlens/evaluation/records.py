@@ -19,7 +19,7 @@ from torch import Tensor
 
 from robustlens.errors import InputError
 from robustlens.evaluation.rate import Rate
-from robustlens.files import write_text
+from robustlens.files import AnyPath, as_path, to_json, write_text
 
 UNATTACKED = "as it is"
 """In the place of an attack's name: the model is wrong on the image as it is."""
@@ -43,12 +43,18 @@ class Record:
     not_finite: int = 0  # points met at which the answer or the gradient was no number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A measurement, named in full, with one record per image, in the order of the data."""
 
     name: str
     records: tuple[Record, ...]
+
+    def __repr__(self) -> str:
+        if not self.records:
+            return f"Evaluation({self.name}: no images)"
+        clean = "" if self.clean == self.rate else f", {self.clean.value:.1%} as they are"
+        return f"Evaluation({self.name}: {self.rate}, n {self.rate.n}{clean})"
 
     @cached_property
     def rate(self) -> Rate:
@@ -94,17 +100,18 @@ class Evaluation:
         fallen = [r for r in self.records if r.by not in ("", UNATTACKED)]
         return tuple(sorted(fallen, key=lambda r: (r.distance, r.index))[:count])
 
-    def write(self, path: Path) -> None:
+    def write(self, path: AnyPath) -> None:
         """Write the records as JSON lines under a line with the name, atomically."""
         write_text(path, head({"name": self.name}) + lines(self.records))
 
     @classmethod
-    def read(cls, path: Path) -> "Evaluation":
+    def read(cls, path: AnyPath) -> "Evaluation":
         """Return what `write` wrote, or what a finished run saved.
 
         Raises:
             InputError: there is no such file, or it holds no records.
         """
+        path = as_path(path)
         header, records = parse(path)
         return cls(str(header.get("name", path.stem)), tuple(records))
 
@@ -135,12 +142,12 @@ def merge(*runs: Evaluation) -> Evaluation:
 
 def head(header: dict[str, Any]) -> str:
     """Return the first line of a file of records."""
-    return json.dumps({"header": header}) + "\n"
+    return to_json({"header": header}) + "\n"
 
 
 def lines(records: Iterable[Record]) -> str:
     """Return records as JSON lines."""
-    return "".join(json.dumps(asdict(record)) + "\n" for record in records)
+    return "".join(to_json(asdict(record)) + "\n" for record in records)
 
 
 def rows_of(text: str) -> list[Record]:

@@ -6,10 +6,12 @@ shares = margin_shares(net, test)       # (f,), they sum to 1
 import torch
 from torch import Tensor, nn
 
-from robustlens.data import Dataset
+from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
+from robustlens.evaluation import on_device_of
 from robustlens.features.reading import represented
-from robustlens.nets.reading import last_linear
+from robustlens.modes import frozen
+from robustlens.nets.reading import head_of
 
 
 def margin_shares(model: nn.Module, data: Dataset) -> Tensor:
@@ -23,7 +25,9 @@ def margin_shares(model: nn.Module, data: Dataset) -> Tensor:
     Raises:
         InputError: a model without a linear head, a class without images, or no positive margin.
     """
-    head = last_linear(model)
+    (x, _) = next(batches(on_device_of(model, data), 1))
+    with frozen(model), torch.no_grad():
+        head = head_of(model, x)
     r, labels = represented(model, data).double(), data.labels.cpu()
     weights = head.weight.detach().double()
     classes = len(weights)

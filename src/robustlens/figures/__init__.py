@@ -20,7 +20,7 @@ from robustlens.figures.gallery import draw_gallery
 from robustlens.figures.plane import draw_plane
 from robustlens.figures.surfaces import draw_surfaces
 from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
-from robustlens.files import replacing
+from robustlens.files import AnyPath, as_path, replacing
 from robustlens.studies.pictures import Bars, Gallery, Picture, Plane, Surfaces
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
@@ -44,7 +44,7 @@ def draw(picture: Picture, theme: Theme) -> Figure:
     return draw_curves(picture, theme)
 
 
-def save_pictures(pictures: Sequence[Picture], folder: Path) -> None:
+def save_pictures(pictures: Sequence[Picture], folder: AnyPath) -> None:
     """Write <name>-light.png and <name>-dark.png for each picture, each file whole or not at all.
 
     Raises:
@@ -53,7 +53,7 @@ def save_pictures(pictures: Sequence[Picture], folder: Path) -> None:
     _check_names([picture.name for picture in pictures])
     for picture in pictures:
         for name, theme in THEMES.items():
-            _save(draw(picture, theme), folder / f"{picture.name}-{name}.png")
+            _save(draw(picture, theme), as_path(folder) / f"{picture.name}-{name}.png")
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -6,11 +6,13 @@ net = among(load(Path("cifar10.safetensors")), ["cat", "dog"])     # two logits
 from collections.abc import Sequence
 from copy import deepcopy
 
+import torch
 from torch import nn
 
 from robustlens.errors import InputError
+from robustlens.nets.architecture import Architecture
 from robustlens.nets.checkpoints import Checkpoint
-from robustlens.nets.reading import last_linear
+from robustlens.nets.reading import head_of, only_linear
 
 
 def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
@@ -33,13 +35,7 @@ def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
             "change classes, or the net",
         )
     model = deepcopy(net.model)
-    head = last_linear(model)
-    if head.out_features != len(known):
-        raise InputError(
-            f"a last linear layer of {head.out_features} rows for {len(known)} classes",
-            "one row for each class",
-            "use a model with a linear head",
-        )
+    head = _head(Checkpoint(model, net.card), len(known))
     rows = [known.index(name) for name in classes]
     head.weight = nn.Parameter(head.weight.detach()[rows].clone())
     if head.bias is not None:
@@ -49,3 +45,21 @@ def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
     if "architecture" in card:
         card["architecture"] = {**card["architecture"], "classes": len(rows)}
     return Checkpoint(model, card)
+
+
+def _head(net: Checkpoint, rows: int) -> nn.Linear:
+    """Return the linear head, asked with a black image where the card says of which size."""
+    if "architecture" not in net.card:
+        return only_linear(net.model, rows)
+    own = Architecture(**net.card["architecture"])
+    black = torch.zeros(1, own.channels, own.size, own.size)
+    first = next(net.model.parameters(), black)
+    with torch.no_grad():
+        head = head_of(net.model, black.to(first))
+    if head.out_features != rows:
+        raise InputError(
+            f"a linear head of {head.out_features} rows for {rows} classes",
+            "one row for each class",
+            "use a model with a linear head",
+        )
+    return head

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 import robustlens
 from robustlens.describe import described, state_digest
 from robustlens.errors import InputError
-from robustlens.files import digest, digest_json, replacing, write_json
+from robustlens.files import AnyPath, as_path, digest, digest_json, replacing, to_json, write_json
 from robustlens.nets.architecture import Architecture
+from robustlens.nets.fitting import fitted
 from robustlens.types import Model
 
 SHARD_BYTES = 15 * 2**20
@@ -38,7 +39,7 @@ class Checkpoint(NamedTuple):
 
 
 def save(
-    path: Path,
+    path: AnyPath,
     model: nn.Module,
     *,
     architecture: Architecture,
@@ -52,6 +53,7 @@ def save(
     (default: as they are). Above 15 MiB, `name.safetensors` becomes
     `name-00001-of-0000N.safetensors` and so on, with `name.safetensors.index.json` written last.
     """
+    path = as_path(path)
     full = {
         **(card or {}),
         "architecture": architecture.as_dict(),
@@ -88,13 +90,14 @@ def digest_of(model: Model) -> str:
     return state_digest(model)
 
 
-def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
+def load(path: AnyPath, *, into: nn.Module | None = None) -> Checkpoint:
     """Return the model of a checkpoint, built from its card or filled `into` a model given.
 
     Raises:
         InputError: no such file, a pickle, a truncated or foreign file, a missing shard, weights
             that do not fit the architecture, or no card and no `into`.
     """
+    path = as_path(path)
     tensors, card = read(path)
     if into is None:
         if "architecture" not in card:
@@ -104,8 +107,7 @@ def load(path: Path, *, into: nn.Module | None = None) -> Checkpoint:
                 "pass the model to fill",
             )
         into = _built(path, card["architecture"])
-    _check_fit(path, tensors, into)
-    into.load_state_dict(tensors)
+    into.load_state_dict(fitted(path, tensors, into))
     return Checkpoint(into.eval(), card)
 
 
@@ -122,20 +124,22 @@ def _built(path: Path, fields: Any) -> nn.Module:
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def exists(path: Path) -> bool:
+def exists(path: AnyPath) -> bool:
     """Say whether `path` was saved, whole or in shards."""
+    path = as_path(path)
     return path.is_file() or _index(path).is_file()
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON card to one safetensors file, atomically."""
-    content = to_bytes(dict(tensors), {"robustlens": json.dumps(card)})
+def write_tensors(path: AnyPath, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON card to one safetensors file, atomically; raises as `to_json`."""
+    content = to_bytes(_apart(tensors), {"robustlens": to_json(card)})
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a file, or of all shards of an index, and the card."""
+    path = as_path(path)
     index = _index(path)
     if path.is_file() or not index.is_file():
         return read_tensors(path)
@@ -157,16 +161,24 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {key: t for tensors, _ in parts for key, t in tensors.items()}, parts[0][1]
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(given: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the card (empty if there is none) of one safetensors file."""
+    path = as_path(given)
     check_file(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, json.loads(metadata.get("robustlens", "{}"))
+        card = json.loads(metadata.get("robustlens", "{}"))
     except (SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is damaged ({error})", "a whole safetensors file") from error
+    if not isinstance(card, dict):
+        raise InputError(
+            f"{path} has a card that is {card!r:.40}",
+            "a JSON object in the metadata under robustlens",
+            "write the file again without it",
+        )
+    return tensors, card
 
 
 def _listed(index: Path) -> list[Path]:
@@ -193,7 +205,9 @@ def check_file(path: Path) -> None:
         raise InputError(
             f"{path} is a pickle, which can run any code when it is opened",
             "a .safetensors file",
-            "convert it where you trust it: safetensors.torch.save_file(state_dict, path)",
+            "convert it where you trust it: d = torch.load(path, weights_only=True), then "
+            'safetensors.torch.save_file(d, "weights.safetensors"); where the weights are an entry '
+            'of d, such as d["state_dict"] or d["model"], save that',
         )
     size, length = path.stat().st_size, struct.unpack("<Q", head)[0] if len(head) == 8 else 0
     if len(head) < 8 or 8 + length > size:
@@ -204,26 +218,20 @@ def check_file(path: Path) -> None:
         )
 
 
-def _check_fit(path: Path, tensors: Mapping[str, Tensor], model: nn.Module) -> None:
-    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    received = {name: tuple(t.shape) for name, t in tensors.items()}
-    wrong = [
-        f"{name}: {received.get(name, 'missing')} instead of {expected.get(name, 'nothing')}"
-        for name in sorted(expected.keys() | received.keys())
-        if expected.get(name) != received.get(name)
-    ]
-    if wrong:
-        raise InputError(
-            f"{path} belongs to another architecture, {len(wrong)} tensors differ "
-            f"({'; '.join(wrong[:3])})",
-            f"the weights of this {type(model).__name__}",
-            "check the net, its width and depth",
-        )
-
-
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
     return tensor.detach().to("cpu", wanted).contiguous()
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, copied where two share memory (tied weights): files cannot say so."""
+    seen = set[int]()
+    found = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def _bytes(tensor: Tensor) -> Any:

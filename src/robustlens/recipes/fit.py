@@ -7,6 +7,7 @@ from torch import nn
 
 from robustlens.data import Dataset
 from robustlens.errors import InputError
+from robustlens.files import AnyPath, as_path
 from robustlens.nets import Checkpoint, load, save
 from robustlens.nets.checkpoints import exists
 from robustlens.processes import gathered, main_process
@@ -20,7 +21,7 @@ VALIDATION_STEPS = 10
 WEIGHTS = "weights.safetensors"
 
 
-def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Checkpoint:
+def fit(recipe: Recipe, folder: AnyPath, device: torch.device | None = None) -> Checkpoint:
     """Return the model of a recipe, from `folder / recipe.name` or trained into it.
 
     A training that was interrupted continues. The card holds the recipe, the digest of the data,
@@ -35,7 +36,7 @@ def fit(recipe: Recipe, folder: Path, device: torch.device | None = None) -> Che
     data, device = recipe.dataset(), device or torch.device("cpu")
     if recipe.weights:
         return _taken(recipe.weights, data, device)
-    place = folder / recipe.name
+    place = as_path(folder) / recipe.name
     if not exists(place / WEIGHTS):
         _train(recipe, data, place, device)
         gathered("")  # the first process has saved: all may read

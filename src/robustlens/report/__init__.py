@@ -7,9 +7,8 @@ style and pictures are inside it.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from robustlens.files import write_text
+from robustlens.files import AnyPath, write_text
 from robustlens.report.page import compose
 from robustlens.report.runs import read_run
 from robustlens.studies.registry import Study
@@ -17,7 +16,7 @@ from robustlens.studies.registry import Study
 __all__ = ["read_run", "write_page"]
 
 
-def write_page(folders: Sequence[Path], page: Path, studies: Mapping[str, Study]) -> None:
+def write_page(folders: Sequence[AnyPath], page: AnyPath, studies: Mapping[str, Study]) -> None:
     """Write one self-contained HTML page of the runs in `folders`, in that order, atomically.
 
     Studies of `studies` without a run are listed with the command that runs them.

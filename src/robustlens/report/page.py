@@ -3,21 +3,23 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
+from robustlens.files import AnyPath, as_path
 from robustlens.report.card import Run, badge, card, headline, load, section
 from robustlens.studies.claims import CLAIMS
 from robustlens.studies.registry import Study
 
 
-def compose(folders: Sequence[Path], studies: Mapping[str, Study]) -> str:
+def compose(folders: Sequence[AnyPath], studies: Mapping[str, Study]) -> str:
     """Return the page of the runs in `folders`.
 
     Raises:
         InputError: a missing or broken result or picture; a study that is not in `studies`.
     """
-    runs = [load(number, folder, studies) for number, folder in enumerate(folders, start=1)]
+    runs = [
+        load(number, as_path(folder), studies) for number, folder in enumerate(folders, start=1)
+    ]
     return Template(_part("page.html")).substitute(
         style=_part("page.css"),
         overview=_overview(runs),

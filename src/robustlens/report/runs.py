@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from robustlens.errors import InputError
+from robustlens.files import AnyPath, as_path
 
 _NUMBER = (int, float)
 _WORDS = (str, type(None))
@@ -45,12 +46,13 @@ _SHAPE: dict[str, Any] = {
 }
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: AnyPath) -> dict[str, Any]:
     """Return the result of a run folder, as `Result.as_dict` gave it.
 
     Raises:
         InputError: `result.json` is missing, is no JSON, or lacks what a result has.
     """
+    folder = as_path(folder)
     path = folder / "result.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

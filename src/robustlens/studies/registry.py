@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from robustlens.errors import UnknownName
+from robustlens.files import AnyPath, as_path
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
 from robustlens.studies.pictures import Picture
@@ -63,13 +64,13 @@ def preset(study: Study, name: str) -> Any:
 
 
 def run(
-    study: Study, name: str, config: Any, *, folder: Path, device: torch.device | None = None
+    study: Study, name: str, config: Any, *, folder: AnyPath, device: torch.device | None = None
 ) -> Result:
     """Run a study with a config that began as the preset `name`; models go to `folder`/models.
 
     A run of nets that began as "tiny" is too small to tell, whatever it finds.
     """
-    bench = Bench(folder / "models", device or torch.device("cpu"))
+    bench = Bench(as_path(folder) / "models", device or torch.device("cpu"))
     with clock() as seconds:
         found = study.function(config, bench)
     changed = flags(asdict(config), asdict(study.presets[name]), ".")

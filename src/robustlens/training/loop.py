@@ -1,11 +1,11 @@
 """The training loop, one for every loss."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
 
 from robustlens.data import Dataset
+from robustlens.files import AnyPath, as_path
 from robustlens.progress import bar
 from robustlens.training.config import TrainConfig
 from robustlens.training.run import Epoch, Run
@@ -28,7 +28,7 @@ def train(
     *,
     seed: int,
     validation_attack: Attack | None = None,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
 ) -> Trained:
     """Train `model` by the optimiser of `config`; return the epoch that validates best.
 
@@ -59,7 +59,8 @@ def train(
         TrainingDiverged: the loss is not finite, or above 10^4.
         InputError: bad data, or a folder with the state of another run.
     """
-    run = Run.begin(model, data, loss, config, seed, validation_attack, folder)
+    place = None if folder is None else as_path(folder)
+    run = Run.begin(model, data, loss, config, seed, validation_attack, place)
     total = config.epochs * run.steps
     with bar("training", total) as advance:
         advance(len(run.history) * run.steps)

@@ -8,7 +8,6 @@ A trial is a value that can be written down, so that `verify` repeats exactly wh
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -17,6 +16,7 @@ from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Evaluation, Rate, accuracy, attacked_accuracy, on_device_of
+from robustlens.files import AnyPath, as_path
 from robustlens.provenance import clock
 from robustlens.streams import Draws, stream
 from robustlens.types import Images, Logits
@@ -48,7 +48,7 @@ class Trial:
         known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
         return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
 
-    def on(self, model: nn.Module, data: Dataset, save: Path | None = None) -> Evaluation:
+    def on(self, model: nn.Module, data: Dataset, save: AnyPath | None = None) -> Evaluation:
         """Return what the model does; with an attack, `save` keeps records to resume from."""
         data = on_device_of(model, data.take(self.n))
         if self.attack == CLEAN:
@@ -130,10 +130,11 @@ def trials(
     return (clean, weaker, stronger, *([shaken] if sigma else []))
 
 
-def measure(trial: Trial, model: nn.Module, data: Dataset, save: Path | None = None) -> Measured:
+def measure(trial: Trial, model: nn.Module, data: Dataset, save: AnyPath | None = None) -> Measured:
     """Do a trial; where it goes on from records in `save`, the seconds of all turns count."""
     kept = None
     if save is not None and trial.attack not in (CLEAN, NOISE):
+        save = as_path(save)
         kept = save.with_suffix(".seconds")
         if not save.exists():
             kept.unlink(missing_ok=True)  # of records that are no longer there

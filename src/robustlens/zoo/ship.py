@@ -15,7 +15,7 @@ import torch
 from robustlens.data import SOURCES, Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError
-from robustlens.files import write_json
+from robustlens.files import AnyPath, as_path, write_json
 from robustlens.nets import Architecture, load, save
 from robustlens.nets.checkpoints import digest_of
 from robustlens.provenance import provenance
@@ -29,15 +29,15 @@ ATTACKED = 1000
 
 
 def ship(
-    source: Path,
+    source: AnyPath,
     name: str,
-    folder: Path,
+    folder: AnyPath,
     *,
     data: str = "",
     pgd: int = ATTACKED,
     autoattack: int = ATTACKED,
     device: torch.device | None = None,
-    records: Path = Path("runs/cards"),
+    records: AnyPath = Path("runs/cards"),
     say: Callable[[str], None] = print,
 ) -> Entry:
     """Write a model's weights in float16 to `folder` and its card to the table; return the entry.
@@ -54,6 +54,7 @@ def ship(
     Raises:
         InputError: the checkpoint says not enough of itself, or as `load` and `data.load`.
     """
+    source, folder, records = as_path(source), as_path(folder), as_path(records)
     path = folder / f"{name}.safetensors"
     model, said = load(source)
     missing = [key for key in KEPT if key not in said]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import robustlens
 from robustlens.errors import InputError, UnknownName
 from robustlens.fetch import Digest
+from robustlens.files import AnyPath, as_path
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Cards of all models, and the weights that come with the package."""
@@ -50,9 +51,10 @@ class Entry:
         return f"{self.name}.safetensors"
 
 
-def entries(folder: Path | None = None) -> dict[str, Entry]:
+def entries(folder: AnyPath | None = None) -> dict[str, Entry]:
     """Return the shipped models by name, from the cards in `folder` (default: the package's)."""
-    return {path.stem: read_entry(path) for path in sorted((folder or SHIPPED).glob("*.json"))
+    place = as_path(folder or SHIPPED)
+    return {path.stem: read_entry(path) for path in sorted(place.glob("*.json"))
             if not path.name.endswith(".index.json")}  # fmt: skip
 
 
