@@ -10,6 +10,7 @@ with bar("training", total=100) as advance:
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console, RenderableType
@@ -19,6 +20,21 @@ from rich.table import Table
 from robustlens.processes import main_process
 
 console = Console(stderr=True)
+
+
+def say(message: str) -> None:
+    """Print a line for people on standard error, as it is, from the first process only."""
+    if main_process():
+        console.print(
+            f"robustlens: {message}", markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
+
+
+@cache
+def say_once(message: str) -> None:
+    """Print it as `say` does, unless this process has said the same before."""
+    say(message)
+
 
 Note = str | Mapping[str, str]
 """Words beside the bar, or the columns of a table under it, by their headings."""

@@ -74,8 +74,10 @@ def parse(words: Sequence[str]) -> Command:
 
 def show(answer: Answer, command: Command) -> None:
     """Print the answer on standard output."""
-    sys.stdout.write(json.dumps(answer.payload) if command.json else answer.text)
-    sys.stdout.write("\n")
+    text = json.dumps(answer.payload) if command.json else answer.text
+    # A file's name may hold what the terminal's encoding lacks.
+    code = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(code, "backslashreplace").decode(code) + "\n")
     sys.stdout.flush()
 
 

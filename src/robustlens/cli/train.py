@@ -10,7 +10,10 @@ import torch
 import tyro
 
 from robustlens.cli.command import Answer, Command, columns, device
+from robustlens.cli.images import described, heading
 from robustlens.cli.models import lasting, short
+from robustlens.data import Dataset
+from robustlens.data.sources import splits
 from robustlens.errors import InputError
 from robustlens.provenance import command_line, hardware
 from robustlens.recipes import Recipe, Rehearsal, fit, named, recipe_names, rehearse
@@ -62,12 +65,16 @@ class Train(Command):
         _, card = fit(self.recipe, self.out, where)
         weights = self.out / self.recipe.name / "weights.safetensors"
         best = card["validation"]
+        own = None if splits(self.recipe.data) else self.recipe.dataset()
+        held = "" if own is None else f"{heading(own)}\n"
         text = (
-            f"{weights}\nepoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
+            f"{held}{weights}\n"
+            f"epoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
             f"images: {short(best) or 'none were set aside'}"
-            f"\nnext: {_next(self.recipe, weights)}"
+            f"\nnext: {_next(self.recipe, weights, own)}"
         )
-        return Answer({"weights": str(weights), **card}, text)
+        images = {} if own is None else {"images": described(own)}
+        return Answer({"weights": str(weights), **images, **card}, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +111,10 @@ def _rehearsed(found: Rehearsal, where: torch.device) -> Answer:
     return Answer({**found._asdict(), "estimate": found.estimate}, "\n".join(lines))
 
 
-def _next(recipe: Recipe, weights: Path) -> str:
-    """Return the command that measures a model where it was trained."""
+def _next(recipe: Recipe, weights: Path, own: Dataset | None) -> str:
+    """Return the command that measures a model where it was trained, on what was held out."""
     words = ["evaluate", "--weights", weights, "--data", recipe.data]
     words += ["--norm", recipe.norm, "--eps", recipe.eps]
-    return command_line("robustlens", *words, *(["--size", recipe.size] if recipe.size else []))
+    words += ["--size", recipe.size] if recipe.size else []
+    cut = own is not None and described(own)["held out"] > 0
+    return command_line("robustlens", *words, *(["--split", "test"] if cut else []))
