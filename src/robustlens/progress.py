@@ -22,18 +22,20 @@ from robustlens.processes import main_process
 console = Console(stderr=True)
 
 
-def say(message: str) -> None:
-    """Print a line for people on standard error, as it is, from the first process only."""
-    if main_process():
-        console.print(
-            f"robustlens: {message}", markup=False, highlight=False, emoji=False, soft_wrap=True
-        )
+def say(text: str) -> None:
+    """Write a line to standard error, as it is; do nothing where that takes none."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (AttributeError, OSError, TypeError, ValueError):
+        pass  # it is missing, closed, or no stream
 
 
 @cache
-def say_once(message: str) -> None:
-    """Print it as `say` does, unless this process has said the same before."""
-    say(message)
+def say_once(text: str) -> None:
+    """Write it as `say` does, from the first process, unless it was said before by this one."""
+    if main_process():
+        say(text)
 
 
 Note = str | Mapping[str, str]

@@ -34,7 +34,7 @@ class DataHelp(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class DataList(Command):
-    """List the data sets that have a name.
+    """List the data sets that have a name, and say which are on this machine.
 
     Wherever a name is accepted, so is a path: a folder of class folders with images, an .npz with
     x and y, a folder written by this package, or CIFAR-10's own files.

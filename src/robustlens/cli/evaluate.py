@@ -30,6 +30,9 @@ class Evaluate(Command):
     "autoattack" is the one to trust. Records are saved batch by batch; after a kill, the same
     command with --resume goes on.
 
+    All images of a folder or an .npz are measured, unless it has splits (then the test images), or
+    the model was trained on them here (then the fifth of every class that training held out).
+
     Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
 
     Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images

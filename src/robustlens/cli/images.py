@@ -13,7 +13,7 @@ from robustlens.data.holdout import piece, words
 from robustlens.data.sources import measured_split, splits
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
-from robustlens.progress import say
+from robustlens.progress import say_once
 
 heading = words
 """Say which images these are: the beginning of the first line of an answer."""
@@ -35,7 +35,9 @@ def images(name: str, split: str | None, size: int | None, models: Sequence[Chec
         if split is None:
             data = piece(data, "test")
         else:
-            say(f"warning: a model was trained on images of {data.name} that it is now shown.")
+            say_once(
+                f"robustlens: warning: a model was trained on images of {data.name} that it is now shown."
+            )
     for model in models:
         compare_classes(model.card.get("classes", ()), data)
     return data
@@ -61,7 +63,10 @@ def compare_classes(known: Sequence[str], data: Dataset) -> None:
             "and so on puts them in order",
         )
     if theirs != ours:
-        say(f"warning: {both}. The index of a class counts, not its name: are these the same?")
+        say_once(
+            f"robustlens: warning: {both}. "
+            "The index of a class counts, not its name: are these the same?"
+        )
 
 
 def described(data: Dataset) -> dict[str, Any]:

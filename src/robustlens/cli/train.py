@@ -25,7 +25,8 @@ START = 'begin with this recipe: a name from "robustlens recipes", or a file tha
 class Train(Command):
     """Train a model by a recipe; the same command continues a training that was stopped.
 
-    The epoch that does best on validation images, cut from the training set, is kept. Flags
+    The epoch that does best on validation images, cut from the training set, is kept. A fixed fifth
+    of every class is held out of data without splits: "evaluate --split test" measures on it. Flags
     beside --recipe change what it says: robustlens train --recipe fashion-standard --epochs 2
 
     Example: robustlens train --data fashion --loss adversarial --norm l2 --eps 1.5 --epochs 12

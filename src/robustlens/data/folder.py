@@ -71,7 +71,7 @@ def _say(folder: Path, notes: Notes) -> None:
         if count
     ]
     if counts:
-        say_once(f"{readable(str(folder))}: {'; '.join(counts)}.")
+        say_once(f"robustlens: {readable(str(folder))}: {'; '.join(counts)}.")
 
 
 def _check_sizes(looks: dict[Path, Look]) -> None:

@@ -35,15 +35,17 @@ def members(labels: Tensor, split: str) -> Tensor:
 def words(data: Dataset) -> str:
     """Return which images these are and how many, and what of the whole is held out, if so."""
     n, piece = len(data), data.piece
+    plural = "s" * (n != 1)
     if piece is None:
-        return f"{data.name}, {n} images"
-    count = f"{n} images" if n == piece.n else f"{n} of {piece.n} images"
-    if piece.n == piece.whole:
+        return f"{data.name}, {n} image{plural}"
+    if piece.split == "all":
         every = f"all {n}" if n == piece.n else f"{n} of all {piece.n}"
-        return f"{data.name}, {every} images" if piece.split == "all" else (
-            f"{data.name}, {piece.split}, {count}")  # fmt: skip
-    share = f"the other {piece.whole - piece.n} are"
-    kept = {"train": f'{share} held out as "test"', "test": f'{share} "train"'}[piece.split]
+        return f"{data.name}, {every} image{plural}"
+    count = f"{n} image{plural}" if n == piece.n else f"{n} of {piece.n} images"
+    if piece.n == piece.whole:
+        return f"{data.name}, {piece.split}, {count}"
+    rest = piece.whole - piece.n
+    kept = {"train": f'held out as "test": {rest}', "test": f'left to "train": {rest}'}[piece.split]
     return (
         f"{data.name}, {piece.split}, {count}, cut from {piece.whole} "
         f"as the data have no splits of their own ({kept})"

@@ -54,8 +54,8 @@ def read(marks: Mapping[str, Any], key: str, names: Any, path: Path) -> tuple[An
     if top < LARGEST or top < SPARSE * len(found):
         return flat[key].astype(np.int64), tuple(map(str, range(top + 1)))
     say_once(
-        f"{path}: its {len(found)} different labels from {found[0]} to {top} are read as "
-        f"identifiers, and become the classes 0 to {len(found) - 1} in order of size."
+        f"robustlens: {path}: its {len(found)} different labels from {found[0]} to {top} are read "
+        f"as identifiers, and become the classes 0 to {len(found) - 1} in order of size."
     )
     return np.searchsorted(found, flat[key]).astype(np.int64), tuple(map(str, found.tolist()))
 
@@ -81,7 +81,7 @@ def _flat(y: Any, what: str) -> Any:
     flat = y.argmax(axis=1) if one_hot else y[:, 0] if y.shape[1:] == (1,) else y
     if flat.dtype.kind == "S":
         flat = np.char.decode(flat, "utf-8")
-    whole = flat.dtype.kind == "f" and bool((flat == np.floor(flat)).all())
+    whole = flat.dtype.kind == "f" and bool((np.isfinite(flat) & (flat == np.floor(flat))).all())
     if flat.ndim != 1 or not (whole or flat.dtype.kind in "iubU"):
         raise InputError(
             f"{what} is {y.dtype} of shape {y.shape}",
@@ -91,7 +91,7 @@ def _flat(y: Any, what: str) -> Any:
         return flat
     if flat.size and (flat.min() < 0 or flat.max() >= HASH):
         raise InputError(
-            f"labels run from {flat.min()} to {flat.max()} in {what}",
+            f"labels run from {int(flat.min())} to {int(flat.max())} in {what}",
             f"class indices or identifiers from 0 to {HASH - 1}",
             "number the classes from 0, and leave out images without a class",
         )

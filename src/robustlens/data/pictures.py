@@ -60,7 +60,7 @@ def look(path: Path) -> Look:
         # A second frame of an MPO is a thumbnail or the other eye, and no page.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         size = (height, width) if sideways else (width, height)
-        return Look(size, _wide(image) or image.mode in GREY, alpha, frames)
+        return Look(size, _is_grey(image), alpha, frames)
 
 
 def upright(path: Path, mode: str, expected: tuple[int, int]) -> Image.Image:
@@ -98,6 +98,14 @@ def _levels(image: Image.Image) -> Any:
         raise ValueError(f"its pixels run from {values.min()} to {values.max()}, not 0 to {top}")
     values = top - values if tags.get(262) == 0 else values
     return ((2 * 255 * values + top) // (2 * top)).astype(np.uint8)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Say whether no pixel can have a colour: a palette may hold greys only."""
+    if image.mode == "P":
+        entries = np.array(image.getpalette() or (0, 0, 1)).reshape(-1, 3)
+        return bool((entries == entries[:, :1]).all())
+    return _wide(image) or image.mode in GREY
 
 
 def _wide(image: Image.Image) -> bool:

@@ -76,7 +76,7 @@ def load(name: str, split: str = "train", *, size: int | None = None) -> Dataset
     if data.piece is None or own:
         data = data.called(Piece(split, len(data), len(data)))
     elif data.piece.n < data.piece.whole:
-        say_once(f"{words(data)}.")
+        say_once(f"robustlens: {words(data)}.")
     return data
 
 

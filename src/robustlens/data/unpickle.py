@@ -33,7 +33,7 @@ def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Any:
     return np.frombuffer(raw, dtype).reshape(shape, order=order).copy(order=order)
 
 
-def _scalar(dtype: Any, raw: bytes) -> Any:
+def _scalar(dtype: Any, raw: Any) -> Any:
     """Return a numpy number."""
     if dtype.kind not in "iufb":
         raise pickle.UnpicklingError(f"a number of the type {dtype}")
