@@ -121,7 +121,7 @@ def test_what_was_trained_on_is_not_tested_on(
     words[2] = capsys.readouterr().out.splitlines()[1]
     assert answer(capsys, *words)["images"]["n"] == 12
     assert main([*words, "--split", "all"]) == 0
-    assert "was trained on images of photos that it is now shown" in capsys.readouterr().err
+    assert "is shown images of photos that it was trained on" in capsys.readouterr().err
 
 
 def test_transfer_and_a_built_set(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,3 +240,15 @@ def test_names_that_are_no_utf8(photos: Path, words: list[str]) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert b"cercl\xc3\xa9" in done.stdout or b"cercl\\u00e9" in done.stdout
+
+
+def test_a_name_that_this_system_cannot_write(photos: Path) -> None:
+    photos.rename(os.fsdecode(b"caf\xe9"))
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "robustlens", "data", "show", os.fsdecode(b"caf\xe9")],
+        capture_output=True,
+        env=os.environ | ascii_only,
+    )
+    assert done.returncode == 2, done.stderr
+    assert b"this system's file names are ascii" in done.stderr

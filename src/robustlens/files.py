@@ -24,6 +24,11 @@ def replacing(path: Path) -> Iterator[Path]:
     The folder is made when missing. If the body raises, `path` stays as it was and the temporary
     file is gone. A full disk or a folder that cannot be written raises `InputError`.
     """
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        what = f"cannot write {path!a}: this system's file names are {error.encoding}"
+        raise InputError(what, "a path of such letters", "choose another output path") from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -35,9 +35,8 @@ def images(name: str, split: str | None, size: int | None, models: Sequence[Chec
         if split is None:
             data = piece(data, "test")
         else:
-            say_once(
-                f"robustlens: warning: a model was trained on images of {data.name} that it is now shown."
-            )
+            what = f"a model is shown images of {data.name} that it was trained on"
+            say_once(f"robustlens: warning: {what}.")
     for model in models:
         compare_classes(model.card.get("classes", ()), data)
     return data
