@@ -45,6 +45,14 @@ class Trained(NamedTuple):
     y: Tensor
 
 
+@pytest.fixture(autouse=True)
+def _says_again() -> None:
+    """Let a test hear what an earlier one was told: such lines are said once in a process."""
+    from robustlens.progress import say_once
+
+    say_once.cache_clear()
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)

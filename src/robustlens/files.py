@@ -43,6 +43,11 @@ def replacing(path: AnyPath) -> Iterator[Path]:
     file is gone. A full disk or a folder that cannot be written raises `InputError`.
     """
     path = as_path(path)
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        what = f"cannot write {path!a}: this system's file names are {error.encoding}"
+        raise InputError(what, "a path of such letters", "choose another output path") from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +78,7 @@ def append_text(path: AnyPath, text: str) -> None:
         InputError: the file cannot be written.
     """
     try:
-        with as_path(path).open("a", encoding="utf-8") as handle:
+        with as_path(path).open("a", encoding="utf-8", errors="backslashreplace") as handle:
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())

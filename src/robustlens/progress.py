@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console, RenderableType
@@ -26,6 +27,14 @@ console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 """Where bars are drawn; words stand there as they are, whatever brackets and colons they have."""
 EVERY = 30.0
 """Seconds between two plain lines."""
+
+
+@cache
+def say_once(text: str) -> None:
+    """Write it as `say` does, from the first process, unless it was said before by this one."""
+    if main_process():
+        say(text)
+
 
 Note = str | Mapping[str, str]
 """Words beside the bar, or the columns of a table under it, by their headings."""

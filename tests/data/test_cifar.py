@@ -2,6 +2,7 @@ import io
 import os
 import pickle
 import tarfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,57 @@ def test_a_folder_or_the_one_above_or_an_archive(version: Any, tmp_path: Path) -
     check(archive(files, tmp_path / "mine.tar.gz"))
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("protocol", range(6))
 def test_pickles_of_every_age(protocol: int, tmp_path: Path) -> None:
     check(unpack(python_version(protocol), tmp_path))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda data, labels: {"data": data, "labels": labels},
+        lambda data, labels: {b"data": data, b"labels": [np.int64(label) for label in labels]},
+        lambda data, labels: {b"data": data, b"labels": [np.uint8(label) for label in labels]},
+        lambda data, labels: {b"data": data, b"labels": np.array(labels)},
+        lambda data, labels: {b"data": data, b"labels": np.array(labels, ">i4")[:, None]},
+        lambda data, labels: OrderedDict({b"labels": labels, b"data": data, b"": b""}),
+        lambda data, labels: {b"data": np.asfortranarray(data), b"labels": tuple(labels)},
+    ],
+)
+def test_batches_that_someone_wrote_anew(rewrite: Any, protocol: int, tmp_path: Path) -> None:
+    anew = {stem: pickle.dumps(rewrite(*batch(k)), protocol) for k, stem in enumerate(STEMS)}
+    check(unpack(python_version() | anew, tmp_path))
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_names_of_either_numpy(core: str) -> None:
+    here = type(np.float64(1)).__reduce__(np.float64(1))[0].__module__.split(".")[1]
+    for value in (np.float64(1.5), np.arange(6).reshape(2, 3)):
+        raw = pickle.dumps(value, 0).replace(f"numpy.{here}.".encode(), f"numpy.{core}.".encode())
+        assert np.array_equal(unpickle(raw, "it"), value)
+
+
+def test_the_fine_labels_of_cifar100(tmp_path: Path) -> None:
+    data, labels = batch(0)
+    names = [f"fine{k}" for k in range(100)]
+    python = {
+        split: pickle.dumps({b"data": data, b"fine_labels": [98, 3], b"coarse_labels": labels})
+        for split in ("train", "test")
+    } | {"meta": pickle.dumps({b"fine_label_names": [name.encode() for name in names]})}
+    rows = np.column_stack([np.array([[1, 98], [0, 3]], np.uint8), data]).tobytes()
+    binary = {
+        "train.bin": rows,
+        "test.bin": rows,
+        "fine_label_names.txt": "\n".join(names).encode(),
+    }
+    for files, place in ((python, "cifar-100-python"), (binary, "mine")):
+        for split in ("train", "test"):
+            found = load(str(unpack(files, tmp_path / place)), split)
+            assert found.labels.tolist() == [98, 3]
+            assert found.classes == tuple(names)
+            assert (found.images.numpy().reshape(2, -1) == data).all()
+    assert load(str(tmp_path)).labels.tolist() == [98, 3]
 
 
 def test_cifar10_reads_the_archive_of_the_cache(alone: Path) -> None:
@@ -100,6 +149,43 @@ def test_a_malicious_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(InputError, match=f"asks for {os.name}.system; expected arrays"):
         load(str(unpack(files, tmp_path / "set")))
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "call",
+    [
+        (os.system, ("touch owned",)),
+        (eval, ("open('owned', 'w')",)),
+        (getattr, (os, "system")),
+        (bytes, (10,)),
+        (bytearray, (10,)),
+        (np.load, ("owned",)),
+        (np.frombuffer, (b"1234",)),
+        (OrderedDict.fromkeys, ([1],)),
+    ],
+)
+def test_nothing_else_is_ever_called(
+    call: Any, protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Call:
+        def __reduce__(self) -> Any:
+            return call
+
+    monkeypatch.chdir(tmp_path)
+    raw = None
+    if call[0] is getattr:  # a module is not to be pickled: its name stands in
+        raw = b"cbuiltins\ngetattr\n(cos\nsystem\nVx\ntR."
+    with pytest.raises(InputError):
+        unpickle(raw or pickle.dumps(Call(), protocol), "it")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_numbers_are_only_numbers() -> None:
+    dtype = pickle.dumps(np.dtype(object), 0)[:-1]
+    raw = b"cnumpy.core.multiarray\nscalar\n(" + dtype + b"Vx\ntR."
+    with pytest.raises(InputError, match="a number of the type object"):
+        unpickle(raw, "it")
 
 
 def test_text_is_only_ever_latin1() -> None:

@@ -1,10 +1,14 @@
+import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from robustlens.data import load
+from robustlens.data import load, save
+from robustlens.data.sources import measured_split, splits
 from robustlens.errors import InputError
 
 SIDE = (8, 6)
@@ -41,15 +45,154 @@ def test_class_folders_and_their_fixed_fifth(photos: Path) -> None:
     assert kept == {pixels.transpose(2, 0, 1).tobytes() for pixels in originals}
 
 
-@pytest.mark.parametrize("held_out", ["test", "val"])
-def test_folders_for_the_splits(tmp_path: Path, held_out: str) -> None:
+def test_all_of_a_folder_and_what_is_held_out_is_said(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, train, test = (load(str(photos), split) for split in ("all", "train", "test"))
+    assert (whole.piece, train.piece, test.piece) == (
+        ("all", 10, 10), ("train", 8, 10), ("test", 2, 10)
+    )  # fmt: skip
+    rows = Counter(row.numpy().tobytes() for row in whole.images)
+    parts = [Counter(row.numpy().tobytes() for row in part.images) for part in (train, test)]
+    assert parts[0] + parts[1] == rows
+    assert measured_split(str(photos)) == "all"
+    assert splits(str(photos)) == ()
+    said = " ".join(capsys.readouterr().err.split())
+    assert "photos, train, 8 images, cut from 10 as the data have no splits of their own" in said
+    assert '(left to "train": 8)' in said
+
+
+def test_the_split_is_said_once(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        load(str(photos), "test")
+    assert capsys.readouterr().err.count("cut from 10") == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out"),
+    [
+        ("train", "test"), ("train", "val"), ("Train", "Test"), ("TRAIN", "TEST"),
+        ("training", "testing"), ("Train", "valid"), ("train", "Validation"),
+    ],
+)  # fmt: skip
+def test_folders_for_the_splits(tmp_path: Path, train: str, held_out: str) -> None:
     for name in ("a", "b"):
-        picture(tmp_path / "train" / name / "1.png")
+        picture(tmp_path / train / name / "1.png")
+        picture(tmp_path / train / name / "4.png")
         picture(tmp_path / held_out / name / "2.JPG")
-    assert len(load(str(tmp_path))) == len(load(str(tmp_path), "test")) == 2
+    assert [len(load(str(tmp_path), split)) for split in ("train", "test", "all")] == [4, 2, 6]
+    assert measured_split(str(tmp_path)) == "test"
     picture(tmp_path / held_out / "c" / "3.webp")
-    with pytest.raises(InputError, match=f"has c in only one of train and {held_out}"):
+    with pytest.raises(InputError, match=f"has c in only one of {train} and {held_out}"):
         load(str(tmp_path))
+
+
+def test_one_split_alone(tmp_path: Path) -> None:
+    for kind in ("train", "Test"):
+        for name in "ab":
+            picture(tmp_path / kind.lower() / kind / name / "1.png")
+    train, test = str(tmp_path / "train"), str(tmp_path / "test")
+    assert (splits(train), splits(test)) == (("train",), ("test",))
+    assert len(load(train)) == len(load(train, "all")) == len(load(test, "test")) == 2
+    for name, split in ((train, "test"), (test, "train")):
+        with pytest.raises(InputError, match=f"has no {split} images, only"):
+            load(name, split)
+    with pytest.raises(InputError, match=r"no test images, only train; .*--split train"):
+        measured_split(train)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("bus", "train"):
+        picture(tmp_path / name / "1.png")
+    assert load(str(tmp_path), "all").classes == ("bus", "train")
+
+
+@pytest.mark.parametrize("twins", [("train", "Train", "test"), ("train", "val", "valid")])
+def test_two_folders_for_one_split(tmp_path: Path, twins: tuple[str, ...]) -> None:
+    for name in twins:
+        picture(tmp_path / name / "a" / "1.png")
+    with pytest.raises(InputError, match=r"each could be its (train|test) images"):
+        load(str(tmp_path))
+
+
+def test_what_machines_leave_behind_is_not_there(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = load(str(photos), "all").digest
+    for name in ("__MACOSX/cat/._0.png", ".ipynb_checkpoints/0.png", "cat/._1.png", "cat/.2.png"):
+        picture(photos / name.replace("._", "x")).rename(photos / name)
+    for name in (".DS_Store", "Thumbs.db", "cat/desktop.ini", "dog/.DS_Store"):
+        (photos / name).write_bytes(b"x")
+    capsys.readouterr()
+    assert load(str(photos), "all").digest == before
+    assert not capsys.readouterr().err
+
+
+def test_what_is_left_out_is_counted_in_one_line(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(photos / "stray.png")
+    picture(photos / "cat" / "deep" / "er" / "9.BMP")
+    (photos / "cat" / "7.heic").write_text("x")
+    picture(photos / "Cat" / "1.gif", "P")
+    data = load(str(photos), "all")
+    assert (len(data), data.classes) == (12, ("Cat", "cat", "dog"))
+    (line,) = capsys.readouterr().err.splitlines()
+    for words in (
+        "1 picture left out, outside the class folders",
+        "1 file left out, no picture by its name (.heic)",
+        "1 file left out, no picture by its name (.txt)",
+        "1 picture in a folder within a class folder, read as of that class",
+        "2 class folders with one name but for its case, kept apart: Cat, cat",
+    ):
+        assert words in line
+
+
+def test_links_are_followed(photos: Path, tmp_path: Path) -> None:
+    (photos / "dog").rename(tmp_path / "elsewhere")
+    (photos / "dog").symlink_to(tmp_path / "elsewhere")
+    (photos / "cat" / "circle").symlink_to(photos / "cat")
+    assert load(str(photos), "all").labels.bincount().tolist() == [5, 5]
+    (photos / "bird").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"the link .*bird leads nowhere"):
+        load(str(photos))
+
+
+def test_a_folder_that_may_not_be_read(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "dog":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"cannot read the folder .*dog: Permission denied"):
+        load(str(photos))
+
+
+def test_order_of_classes_is_that_of_text(tmp_path: Path) -> None:
+    for name in ("1", "2", "10"):
+        picture(tmp_path / name / "1.png")
+    data = load(str(tmp_path), "all")
+    assert data.classes == ("1", "10", "2")
+    assert "3 classes: 0 1, 1 10, 2 2" in repr(data)
+
+
+def test_names_in_latin1(tmp_path: Path) -> None:
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9")
+    for name in (b"caf\xe9", b"tea"):
+        place = Path(root) / os.fsdecode(name)
+        picture(place / "1.png").rename(place / os.fsdecode(b"\xe9.png"))
+    data = load(root, "all")
+    assert (data.name, data.classes) == ("été", ("café", "tea"))
+    save(data, tmp_path / "saved")
+    assert load(str(tmp_path / "saved"), "all").classes == data.classes
+
+
+def test_a_name_for_the_folder_one_stands_in(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    assert load(".", "all").name == "photos"
 
 
 def test_grey_only_when_all_are(photos: Path) -> None:

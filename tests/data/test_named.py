@@ -103,7 +103,10 @@ def test_a_damaged_npz_is_named(alone: Path) -> None:
 def test_unknown_names_and_splits() -> None:
     with pytest.raises(UnknownName, match=r"no path of that name.* 'fasion'.*mean 'fashion'"):
         load("fasion")
-    with pytest.raises(UnknownName, match="unknown split 'val'; expected one of test, train"):
+    for name in ("x" * 300, "a\0b"):
+        with pytest.raises(InputError):
+            load(name)
+    with pytest.raises(UnknownName, match="unknown split 'val'; expected one of all, test, train"):
         load("fashion", "val")
     with pytest.raises(InputError, match=r"there is no nowhere/photos; expected a folder, .npz"):
         load("nowhere/photos")

@@ -14,15 +14,16 @@ from robustlens.doubts import doubt
 from robustlens.errors import InputError, ModelFailed
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
-from robustlens.nets import load
+from robustlens.nets import Checkpoint, load
 from robustlens.objectives import misclassify
 from robustlens.zoo import pretrained, resolve
 
 
-def brought(weights: Path | None, model: str | None, where: torch.device) -> nn.Module:
-    """Return the model that --weights, --model or both name, in evaluation mode on a device.
+def brought(weights: Path | None, model: str | None, where: torch.device) -> Checkpoint:
+    """Return the model that --weights, --model or both name, on a device, and its card.
 
-    Each may be the name of a shipped model; else --weights is a file, --model a function.
+    Each may be the name of a shipped model; else --weights is a file, --model a function, whose
+    card is empty.
 
     Raises:
         InputError: neither is given, or they do not fit together, or as `zoo.pretrained`.
@@ -31,14 +32,16 @@ def brought(weights: Path | None, model: str | None, where: torch.device) -> nn.
         raise InputError("neither --weights nor --model", "at least one of them")
     built = None if model is None else named(model)
     if weights is not None:
-        return load(resolve(weights), into=built).model.to(where)
-    assert built is not None
-    return built.to(where)
+        found = load(resolve(weights), into=None if built is None else built.model)
+    else:
+        assert built is not None
+        found = built
+    return found._replace(model=found.model.to(where))
 
 
-def named(model: str) -> nn.Module:
-    """Return the shipped model of a name, or what `module:function` builds."""
-    return imported(model) if ":" in model else pretrained(model).model
+def named(model: str) -> Checkpoint:
+    """Return the shipped model of a name, or what `module:function` builds, with its card."""
+    return Checkpoint(imported(model), {}) if ":" in model else pretrained(model)
 
 
 def imported(path: str) -> nn.Module:

@@ -11,15 +11,14 @@ from tyro.conf import subcommand
 from robustlens import constructed
 from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, Command, device
+from robustlens.cli.images import compare_classes, described, heading
 from robustlens.constructed.pushing import Hold
 from robustlens.data import Dataset, load
 from robustlens.data.saved import CARD, read_card
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
 from robustlens.nets import Checkpoint
-from robustlens.nets.checkpoints import read
 from robustlens.provenance import command_line
-from robustlens.zoo import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +51,16 @@ class BuildSet(Command):
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
         net = self.net(self.weights, self.model)
         source = load(self.data, size=self.size)
+        compare_classes(net.card.get("classes", ()), source)
         source = on_device_of(net.model, source.take(self.limit) if self.limit else source)
         found = (self.out / "train" / CARD).exists()
         self.builder()(source, net, self.out, **self.settings())
-        return _answer(self.out, read_card(self.out / "train"), found)
+        return _answer(self.out, read_card(self.out / "train"), source, found)
 
     def net(self, weights: Path | None, model: str | None = None) -> Checkpoint:
         """Return a model on the device, with its card (empty if it has none)."""
-        file = None if weights is None else resolve(weights)
-        found = brought(file, model, device(self.device)).eval()
-        return Checkpoint(found, {} if file is None else read(file)[1])
+        found = brought(weights, model, device(self.device))
+        return found._replace(model=found.model.eval())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +199,7 @@ def build(kind: Kind) -> Command:
     return kind
 
 
-def _answer(folder: Path, card: Mapping[str, Any], found: bool) -> Answer:
+def _answer(folder: Path, card: Mapping[str, Any], source: Dataset, found: bool) -> Answer:
     kept = "labels that are those of the source"
     hit, own = (Rate(**card[key]) for key in ("hit rate", kept))
     # Where labels were changed, images cut from the set say nothing about the real task.
@@ -210,9 +209,11 @@ def _answer(folder: Path, card: Mapping[str, Any], found: bool) -> Answer:
     text = (
         f"{folder} {'was built before' if found else 'is built'}: {card['name']}, "
         f"{card['n']} images, digest {card['digest']}\n"
+        f"  made of: {heading(source)}\n"
         f"  the model sees the new label: {hit}\n"
         f"  {kept}: {own}\n"
         f"  l2 distance from the source: mean {far['mean']:.3g}, largest {far['largest']:.3g}\n"
         f"next: {then}"
     )
-    return Answer({"folder": str(folder), "found": found, "next": then, **card}, text)
+    payload = {"folder": str(folder), "found": found, "next": then, "images": described(source)}
+    return Answer({**payload, **card}, text)

@@ -13,6 +13,7 @@ import torch
 from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError
 from robustlens.processes import own
+from robustlens.progress import say
 from robustlens.provenance import Provenance, command_line, provenance
 
 

@@ -10,9 +10,10 @@ from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
+from robustlens.cli.images import described, heading, images
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
-from robustlens.data import load as load_data
+from robustlens.data.dataset import numbered
 from robustlens.errors import AnotherRun, InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
 from robustlens.evaluation.ledger import put_aside
@@ -31,6 +32,9 @@ class Evaluate(Command):
     command goes on. Records are never deleted: those of another run in the same place are put
     aside (.old, .old.1 and so on), or refused with --resume.
 
+    All images of a folder or an .npz are measured, unless it has splits (then the test images), or
+    the model was trained on them here (then the fifth of every class that training held out).
+
     Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
 
     Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images
@@ -43,7 +47,7 @@ class Evaluate(Command):
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
     model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
     size: int | None = None  # crop and resize images of different sizes to this side
-    split: str = "test"  # train or test
+    split: str | None = None  # train, test or all; default: test, or all of data without splits
     limit: int = 0  # this many images, alike from every class; 0: all
     norm: str = "l2"  # linf, l2 or l1
     eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
@@ -65,8 +69,9 @@ class Evaluate(Command):
         attack = self._attack()
         if self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
-        model = brought(self.weights, self.model, device(self.device))
-        data = on_device_of(model, load_data(self.data, self.split, size=self.size))
+        found = brought(self.weights, self.model, device(self.device))
+        model = found.model
+        data = on_device_of(model, images(self.data, self.split, self.size, [found]))
         data = data.take(self.limit) if self.limit else data
         check_scale(attack.ball, data.shape)
         probe(model, data)
@@ -115,6 +120,7 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     numbers = {"clean accuracy": result.clean, result.name: result.rate}
     per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
     payload = {
+        "images": described(data),
         "numbers": {name: rate._asdict() for name, rate in numbers.items()},
         "broken_by": result.broken_by(),
         "unconfirmed": result.unconfirmed,
@@ -123,8 +129,9 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
         "records": str(save),
         "provenance": where.as_dict(),
     }
-    n, broken = result.rate.n, result.broken_by()
-    lines = [f"{data.name}, {n} images, 95 % intervals, {where.seconds:.0f} s"]
+    broken = result.broken_by()
+    lines = [f"{heading(data)}, 95 % intervals, {where.seconds:.0f} s"]
+    lines += [f"  classes: {numbered(data.classes)}"]
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     if result.unconfirmed:

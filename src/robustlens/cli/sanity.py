@@ -6,7 +6,8 @@ from pathlib import Path
 from robustlens.balls import ball
 from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.data import load as load_data
+from robustlens.cli.images import described, heading, images
+from robustlens.data.dataset import numbered
 from robustlens.evaluation import on_device_of
 from robustlens.evaluation.scale import check_scale
 from robustlens.provenance import clock
@@ -28,7 +29,7 @@ class Sanity(Command):
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
     model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
     size: int | None = None  # crop and resize images of different sizes to this side
-    split: str = "test"  # train or test
+    split: str | None = None  # train, test or all; default: test, or all of data without splits
     limit: int = 64  # this many images, alike from every class
     norm: str = "l2"  # linf, l2 or l1: what robustness is claimed for
     eps: str = "0.5"  # its radius in [0, 1] units, as 0.5 or 8/255
@@ -38,8 +39,9 @@ class Sanity(Command):
     def run(self) -> Answer:
         """Check it."""
         within = ball(self.norm, self.eps)
-        model = brought(self.weights, self.model, device(self.device))
-        data = on_device_of(model, load_data(self.data, self.split, size=self.size))
+        found = brought(self.weights, self.model, device(self.device))
+        model = found.model
+        data = on_device_of(model, images(self.data, self.split, self.size, [found]))
         check_scale(within, data.shape)
         with clock() as seconds:
             checks = check_model(model, data, within, images=self.limit, seed=self.seed)
@@ -48,9 +50,12 @@ class Sanity(Command):
         foot = f"{len(warned)} of {len(checks)} checks warn" + (
             f": {', '.join(warned)}" * bool(warned)
         )
+        head = f"{heading(data)}; at most {self.limit} are looked at"
+        head = f"{head}\n  classes: {numbered(data.classes)}"
         payload = {
+            "images": described(data),
             "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
             "warned": warned,
             "provenance": where.as_dict(),
         }
-        return Answer(payload, "\n".join([*map(str, checks), foot]))
+        return Answer(payload, "\n".join([head, *map(str, checks), foot]))

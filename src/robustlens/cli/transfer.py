@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from torch import nn
-
 from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.data import load as load_data
+from robustlens.cli.images import described, heading, images
+from robustlens.data.dataset import numbered
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import on_device_of, transfer_matrix
 from robustlens.evaluation.scale import check_scale
+from robustlens.nets import Checkpoint
 from robustlens.provenance import clock
 
 
@@ -34,7 +34,7 @@ class Transfer(Command):
     weights: tuple[Path, ...]  # two .safetensors files or more, or names of shipped models
     names: tuple[str, ...] = field(default=())  # what to call them; default: their files or folders
     size: int | None = None  # crop and resize images of different sizes to this side
-    split: str = "test"  # train or test
+    split: str | None = None  # train, test or all; default: test, or all of data without splits
     limit: int = 0  # this many images, alike from every class; 0: all
     norm: str = "l2"  # linf, l2 or l1
     eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
@@ -49,9 +49,11 @@ class Transfer(Command):
         if self.attack not in ATTACKS:
             raise UnknownName("attack", self.attack, ATTACKS)
         within = ball(self.norm, self.eps)
-        models = self._models()
+        found = self._models()
+        models = {name: checkpoint.model for name, checkpoint in found.items()}
         first = next(iter(models.values()))
-        data = on_device_of(first, load_data(self.data, self.split, size=self.size))
+        chosen = images(self.data, self.split, self.size, list(found.values()))
+        data = on_device_of(first, chosen)
         data = data.take(self.limit) if self.limit else data
         check_scale(within, data.shape)
         for model in models.values():
@@ -68,15 +70,17 @@ class Transfer(Command):
         ]
         clean = {name: table.accuracy(name)._asdict() for name in models}
         payload = {
+            "images": described(data),
             "attack": table.attack,
             "pairs": cells,
             "clean accuracy": clean,
             "provenance": where.as_dict(),
         }
-        head = f"{data.name}, {len(data)} images, {table.attack}, 95 % intervals"
-        return Answer(payload, f"{head}, {where.seconds:.0f} s\n\n{table}")
+        head = f"{heading(data)}, {table.attack}, 95 % intervals, {where.seconds:.0f} s"
+        order = f"  classes: {numbered(data.classes)}"
+        return Answer(payload, f"{head}\n{order}\n\n{table}")
 
-    def _models(self) -> dict[str, nn.Module]:
+    def _models(self) -> dict[str, Checkpoint]:
         if len(self.weights) < 2:
             raise InputError(f"{len(self.weights)} models", "two or more", "change --weights")
         names = self.names or _names(self.weights)

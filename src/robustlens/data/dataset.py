@@ -7,7 +7,7 @@
 Pixels stay uint8 in memory (or in a memory map, see `saved`) and become floats a batch at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -24,25 +24,44 @@ CHUNK = 4096
 """Images read at once when a whole data set is walked through: a memory map stays on disk."""
 
 
+class Piece(NamedTuple):
+    """Which images of a source were read: `split` is "train", "test" or "all"."""
+
+    split: str
+    n: int  # images of that split
+    whole: int  # images it was cut from; `n` where the split is the source's own
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled images: uint8 `images` (n, c, h, w), int64 `labels` (n,), class names, a name.
 
-    Raises `InputError` when dtypes, shapes or lengths disagree, when there is no image, or when a
-    label has no class.
+    `piece` says which images of a source these are, or were taken from, where `load` knows.
+    Raises `InputError` when dtypes, shapes or lengths disagree, when there is no image, when a
+    label has no class, or when two classes have one name.
     """
 
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
     name: str
+    piece: Piece | None = None
 
     def __post_init__(self) -> None:
         _check_images(self.images)
         _check_labels(self.labels, len(self.images), len(self.classes))
+        _check_classes(self.classes)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        """Return one line: name, split, number and shape of the images, classes."""
+        split = f", {self.piece.split!r}" if self.piece else ""
+        return (
+            f"Dataset({self.name!r}{split}, n={len(self)}, shape={self.shape}, "
+            f"{len(self.classes)} classes: {numbered(self.classes)})"
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,6 +83,10 @@ class Dataset:
         """Return the images at `indices` (m,) int64, in that order, copied."""
         images, labels = _rows(self, indices.to(self.images.device))
         return replace(self, images=images, labels=labels)
+
+    def called(self, piece: Piece) -> "Dataset":
+        """Return the data set with that `piece`, its pixels not copied."""
+        return replace(self, piece=piece)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """Return the data set with images and labels on `device`."""
@@ -175,6 +198,12 @@ def chunks(images: Tensor) -> Iterator[memoryview]:
     return (part.cpu().contiguous().numpy().data.cast("B") for part in parts)
 
 
+def numbered(classes: Sequence[str]) -> str:
+    """Return "0 cat, 1 dog": classes and their indices, the middle left out of more than twelve."""
+    names = [f"{index} {name}" for index, name in enumerate(classes)]
+    return ", ".join(names if len(names) <= 12 else [*names[:10], "...", names[-1]])
+
+
 def _ranks(labels: Tensor) -> Tensor:
     """Return for each label how many equal ones stand before it."""
     order = torch.argsort(labels, stable=True)
@@ -208,3 +237,9 @@ def _check_labels(labels: Tensor, n: int, classes: int) -> None:
             f"0 to {classes - 1}, for {classes} classes",
             "change labels or classes",
         )
+
+
+def _check_classes(classes: tuple[str, ...]) -> None:
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise InputError(f"two classes have the name {twice!r}", "one name each", "change classes")

@@ -1,153 +1,93 @@
-"""A folder of images: one folder a class, or `train` and `test` (or `val`) holding such folders.
+"""A folder of images: one folder a class, or split folders (`train`, `test`) holding such folders.
 
-    photos/cat/001.jpg  photos/cat/002.jpg  photos/dog/001.jpg         # then load("photos")
+    photos/cat/001.jpg  photos/cat/002.jpg  photos/dog/001.jpg         # then load("photos", "all")
 
-The names of the folders are the classes, sorted. Images are turned upright as their EXIF data
-say; they are read as grey when all of them are, else as RGB, transparency dropped.
+The names of the folders are the classes, sorted as text ("10" before "2"). Images are read as grey
+when all of them are, else as RGB; see `pictures` for their pixels and `listing` for what counts.
+One line on standard error counts what was left out, and why.
 """
 
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from PIL import ExifTags, Image, ImageOps
-from torch import Tensor
+from PIL import Image
 
-from robustlens.data.dataset import Dataset
+from robustlens.data.dataset import Dataset, Piece
 from robustlens.data.holdout import members
+from robustlens.data.listing import Listing, Notes, divisions, listings, readable
 from robustlens.data.packed import Bytes, gather, planes, threaded
+from robustlens.data.pictures import Look, look, upright
 from robustlens.errors import InputError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-TESTS = ("test", "val")
-"""Names of the folder that holds the test images, the first that exists is taken."""
-GREY = ("1", "L", "LA")
-"""Pillow's modes without colour."""
+from robustlens.progress import say_once
 
 
-class Listing(NamedTuple):
-    """Image files, their labels (n,) and the names of the classes."""
-
-    paths: list[Path]
-    labels: Tensor
-    classes: tuple[str, ...]
-
-
-class Look(NamedTuple):
-    """What the header of an image says: (width, height) when upright, and whether it is grey."""
-
-    size: tuple[int, int]
-    grey: bool
+def splits(folder: Path) -> tuple[str, ...]:
+    """Return the splits that a folder has of its own: none, "train", "test" or both."""
+    return tuple(divisions(folder))
 
 
 def read(folder: Path, split: str, size: int | None) -> Dataset:
     """Return the "train" or "test" images; with `size`, centre-cropped and resized (Lanczos).
 
-    Without train and test folders, a fixed stratified fifth is the test set. Raises `InputError`
-    for a class without images, an image that cannot be read, or images that differ in size.
+    Without folders for splits, "all" are there to be had, and a fixed stratified fifth is "test".
+    Raises `InputError` for a class without images, an image that cannot be read, or images that
+    differ in size.
     """
-    listings = _listings(folder)
+    notes: Notes = Counter()
+    found = listings(folder, notes)
     # All are looked at for either split: train and test must have one size and one mode.
-    paths = [path for listing in listings.values() for path in listing.paths]
-    looks = list(threaded("looking at images", _look, paths))
+    paths = [path for listing in found.values() for path in listing.paths]
+    looks = dict(zip(paths, threaded("looking at images", look, paths), strict=True))
+    for seen in looks.values():
+        notes["picture", "of several frames, only the first read"] += seen.frames > 1
+        notes["picture", "with transparency, which is dropped"] += seen.alpha
+    _say(folder, notes)
     if size is None:
-        _check_sizes(paths, looks)
-    mode = "L" if all(look.grey for look in looks) else "RGB"
-    chosen = listings[split]
-    images = gather("decoding images", partial(_decode, mode=mode, size=size), chosen.paths)
-    return Dataset(torch.from_numpy(images), chosen.labels, chosen.classes, folder.name)
+        _check_sizes(looks)
+    mode = "L" if all(seen.grey for seen in looks.values()) else "RGB"
+    chosen, piece = _chosen(found, split)
+    decode = partial(_decode, looks=looks, mode=mode, size=size)
+    images = gather("decoding images", decode, chosen.paths)
+    name = readable(folder.name or folder.resolve().name)
+    return Dataset(torch.from_numpy(images), chosen.labels, chosen.classes, name, piece)
 
 
-def _listings(folder: Path) -> dict[str, Listing]:
-    """Return what is in "train" and in "test"."""
-    test = next((folder / name for name in TESTS if (folder / name).is_dir()), None)
-    if test is None or not (folder / "train").is_dir():
-        whole = _list(folder)
-        return {split: _part(whole, members(whole.labels, split)) for split in ("train", "test")}
-    both = {"train": _list(folder / "train"), "test": _list(test)}
-    if different := set(both["train"].classes) ^ set(both["test"].classes):
-        raise InputError(
-            f"{folder} has {', '.join(sorted(different))} in only one of train and {test.name}",
-            "the same class folders in both",
-        )
-    return both
+def _chosen(found: dict[str, Listing], split: str) -> tuple[Listing, Piece]:
+    if split in found:
+        n = len(found[split].paths)
+        return found[split], Piece(split, n, n)
+    paths, labels, classes = found["all"]
+    kept = members(labels, split)
+    paths = [path for path, keep in zip(paths, kept.tolist(), strict=True) if keep]
+    return Listing(paths, labels[kept], classes), Piece(split, len(paths), len(labels))
 
 
-def _part(whole: Listing, kept: Tensor) -> Listing:
-    paths = [path for path, keep in zip(whole.paths, kept.tolist(), strict=True) if keep]
-    return Listing(paths, whole.labels[kept], whole.classes)
+def _say(folder: Path, notes: Notes) -> None:
+    counts = [
+        f"{count} {kind}{'s' * (count > 1)} {what}"
+        for (kind, what), count in sorted(notes.items())
+        if count
+    ]
+    if counts:
+        say_once(f"robustlens: {readable(str(folder))}: {'; '.join(counts)}.")
 
 
-def _list(folder: Path) -> Listing:
-    inside = [child for child in folder.iterdir() if not child.name.startswith(".")]
-    classes = sorted(child.name for child in inside if child.is_dir())
-    if not classes:
-        raise InputError(
-            f"{folder} holds no folders", f"{folder}/CLASS/*{{{','.join(SUFFIXES)}}}, a data set"
-        )
-    files = [_images(folder / name) for name in classes]
-    labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(f) for f in files]))
-    return Listing([path for group in files for path in group], labels, tuple(classes))
-
-
-def _images(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise InputError(
-            f"the class folder {folder} holds no image",
-            f"files that end in {', '.join(SUFFIXES)}",
-            "add images or remove the folder",
-        )
-    return found
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
-        raise _unreadable(path, error) from error
-    except Image.DecompressionBombError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"cannot read the image {path}: {error}",
-        "a whole PNG, JPEG or WebP",
-        "replace or remove it",
-    )
-
-
-def _look(path: Path) -> Look:
-    with _opened(path) as image:
-        width, height = image.size
-        # Orientations 5 to 8 lie on their side (EXIF 2.3, tag 0x0112).
-        sideways = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        return Look((height, width) if sideways else (width, height), image.mode in GREY)
-
-
-def _check_sizes(paths: list[Path], looks: list[Look]) -> None:
-    first = looks[0].size
-    other = next((i for i, look in enumerate(looks) if look.size != first), None)
+def _check_sizes(looks: dict[Path, Look]) -> None:
+    (first, (size, *_)), *others = looks.items()
+    other = next(((path, seen.size) for path, seen in others if seen.size != size), None)
     if other is not None:
-        width, height = looks[other].size
         raise InputError(
-            f"{paths[0]} is {first[0]}x{first[1]} and {paths[other]} is {width}x{height}",
+            f"{first} is {size[0]}x{size[1]} and {other[0]} is {other[1][0]}x{other[1][1]}",
             "images of one size",
             "give --size to crop and resize them all, e.g. --size 64",
         )
 
 
-def _decode(path: Path, mode: str, size: int | None) -> Bytes:
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image).convert(mode)
-        return planes(upright if size is None else _square(upright, size))
+def _decode(path: Path, looks: dict[Path, Look], mode: str, size: int | None) -> Bytes:
+    image = upright(path, mode, looks[path].size)
+    return planes(image if size is None else _square(image, size))
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:

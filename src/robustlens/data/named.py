@@ -33,6 +33,13 @@ CIFAR_FILES = {
 IMAGENETTE_FILE = {"train": "imagenette128_train.npz", "test": "imagenette128_val.npz"}
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the idx files."""
+FASHION_FILE = "fashion_mnist.npz"
+FASHION_FULL_FILES = ((FASHION_FILE,), (str(DEBIAN / "train-images-idx3-ubyte.gz"),))
+CIFAR_GROUPS = ((*CIFAR_FILES["train"], *CIFAR_FILES["test"]), (CIFAR_ARCHIVE,))
+TINY_FILE = "tinyimagenet32.npz"
+"""The files of a source: groups, any of which is enough."""
+GET_FASHION = "install Debian's dataset-fashion-mnist"
+GET_CIFAR = "run `robustlens data get cifar10`"
 
 
 def fashion(split: str) -> Dataset:
@@ -44,14 +51,14 @@ def fashion(split: str) -> Dataset:
 
 def fashion_full(split: str) -> Dataset:
     """Return all of Fashion-MNIST, (n, 1, 28, 28), from its npz or from Debian's idx files."""
-    if paths := places.find_all("fashion_mnist.npz"):
+    if paths := places.find_all(FASHION_FILE):
         with packed.opened(paths[0]) as npz:
             return _fashion(npz, split, "fashion-full")
     if DEBIAN.is_dir():
         images, labels = idx.pair(DEBIAN, split)
         return _dataset(images[:, None].copy(), labels, FASHION, "fashion-full")
-    wanted = f"fashion_mnist.npz, or {DEBIAN},"
-    raise places.absent("fashion-full", wanted, "install Debian's dataset-fashion-mnist")
+    wanted = f"{FASHION_FILE}, or {DEBIAN},"
+    raise places.absent("fashion-full", wanted, GET_FASHION)
 
 
 def cifar10(split: str) -> Dataset:
@@ -63,7 +70,7 @@ def cifar10(split: str) -> Dataset:
     if paths := places.find_all(CIFAR_ARCHIVE):
         return replace(cifar.read(paths[0], split), name="cifar10")
     wanted = f"{' and '.join(CIFAR_FILES[split])}, or {CIFAR_ARCHIVE},"
-    raise places.absent("cifar10", wanted, "run `robustlens data get cifar10`")
+    raise places.absent("cifar10", wanted, GET_CIFAR)
 
 
 def catdog(split: str) -> Dataset:
@@ -88,7 +95,7 @@ def tinyimagenet32(split: str) -> Dataset:
 
     The groups follow Restricted ImageNet (Tsipras et al. 2019): dog, cat, frog, bird and so on.
     """
-    path = places.require("tinyimagenet32", "tinyimagenet32.npz")
+    path = places.require("tinyimagenet32", TINY_FILE)
     with packed.opened(path) as npz:
         kept = np.flatnonzero(npz["is_val"] == {"train": False, "test": True}[split])
         images = packed.blobs(npz["images"], npz["offsets"], kept.tolist())

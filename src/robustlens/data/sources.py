@@ -2,7 +2,7 @@
 
     data = load("fashion")                      # comes with the package
     data = load("cifar10", "test")              # `robustlens data get cifar10` first
-    data = load("./photos", size=64)            # photos/CLASS/*.jpg
+    data = load("./photos", "all", size=64)     # photos/CLASS/*.jpg
 
 Everything is uint8 (n, c, h, w) in the original order; `SOURCES` is the table of names.
 """
@@ -11,17 +11,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robustlens.data import arrays, cifar, folder, named, saved
-from robustlens.data.dataset import Dataset
+from robustlens.data import arrays, cifar, folder, named, places, saved
+from robustlens.data.dataset import Dataset, Piece
+from robustlens.data.holdout import words
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath
+from robustlens.progress import say_once
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "all")
 PART = 512
 """Images shrunk at once."""
 
@@ -34,44 +37,111 @@ class Source:
     description: str
     licence: str
     load: Callable[[str], Dataset]
+    files: tuple[tuple[str, ...], ...] = ()  # any of these groups is enough; (): in the package
+    remedy: str = ""  # how to get them
+
+    def place(self) -> str:
+        """Return where the data set is on this machine: a folder, "the package", or ""."""
+        found = [paths for group in self.files if (paths := places.find_all(*group))]
+        return str(found[0][0].parent) if found else "" if self.files else "the package"
 
 
 def load(name: AnyPath, split: str = "train", *, size: int | None = None) -> Dataset:
-    """Return the "train" or "test" images of a source in `SOURCES`, or of a path.
+    """Return the "train" or "test" images, or "all", of a source in `SOURCES`, or of a path.
 
     A path is a folder of class folders, a folder written by `save` (or one that holds two such,
-    train and test), an npz with `x` and `y`, or CIFAR-10's folder or archive. `size` crops the
+    train and test), an npz with `x` and `y`, or CIFAR's own folder or archive. `size` crops the
     images of class folders to a square and resizes them; square images of other data are shrunk
     by a whole factor, each pixel the mean of a block. The test images of a constructed set are
-    the untouched ones of the data it was made of. Raises `UnknownName` for another name or
-    split, `InputError` for data that are missing or not sound.
+    the untouched ones of the data it was made of.
+
+    Data without splits of their own (class folders, an npz with `x` alone) are cut: "test" is a
+    fixed fifth of every class, "train" the rest, always the same, and a line on standard error
+    says so. "all" is every image there is; ask for it when nothing was trained on them.
+
+    Raises `UnknownName` for another name or split, `InputError` for data that are missing or not
+    sound, or that have splits and lack the one asked for.
     """
     if split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
     if size is not None and size < 1:
         raise InputError(f"size is {size}", "at least 1 pixel", "change --size")
     name = os.fspath(name)
+    own = splits(name)
+    if own and split not in (*own, "all"):
+        raise InputError(
+            f"{name} has no {split} images, only {' and '.join(own)}",
+            f"a split it has: {', '.join((*own, 'all'))}",
+            "choose another split",
+        )
+    parts = [_read(name, part, size) for part in (own if own and split == "all" else (split,))]
+    data = parts[0] if len(parts) == 1 else _joined(parts)
+    if data.piece is None or own:
+        data = data.called(Piece(split, len(data), len(data)))
+    elif data.piece.n < data.piece.whole:
+        say_once(f"robustlens: {words(data)}.")
+    return data
+
+
+def splits(name: str) -> tuple[str, ...]:
+    """Return the splits that data have of their own: "train", "test", both or none."""
+    if name in SOURCES:
+        return ("train", "test")
+    path = _existing(name)
+    return next((r.splits(path) for r in READERS if r.recognise(path)), ())
+
+
+def measured_split(name: str) -> str:
+    """Return the split that one measures on: "test", and "all" where data have no splits.
+
+    Raises `InputError` for data that have splits, and no test images.
+    """
+    own = splits(name)
+    if own and "test" not in own:
+        raise InputError(
+            f"{name} has no test images, only {' and '.join(own)}",
+            "images that no model was trained on",
+            "take other data, or say that you want these: --split train",
+        )
+    return "test" if own else "all"
+
+
+def _read(name: str, split: str, size: int | None) -> Dataset:
     if name in SOURCES:
         return _sized(SOURCES[name].load(split), size)
-    return _from_path(_existing(name), split, size)
+    path = _existing(name)
+    for reader in READERS:
+        if reader.recognise(path):
+            found = reader.read(path, split, size)
+            return found if reader.resizes else _sized(found, size)
+    raise InputError(f"{path} is a {path.suffix or 'bare'} file", "a folder, .npz or .tar.gz")
+
+
+def _joined(parts: list[Dataset]) -> Dataset:
+    first = parts[0]
+    if any((p.classes, p.shape) != (first.classes, first.shape) for p in parts):
+        raise InputError(
+            f"the splits of {first.name} differ in classes or in the shape of images",
+            "splits that are alike",
+            "choose one of them",
+        )
+    images, labels = (torch.cat([getattr(p, key) for p in parts]) for key in ("images", "labels"))
+    return replace(first, images=images, labels=labels)
 
 
 def _existing(name: str) -> Path:
     path = Path(name).expanduser()
-    if path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot look at {name!r}: {error}", "a folder, .npz or .tar.gz"
+        ) from error
+    if there:
         return path
     if path.name != name or path.suffix:
         raise InputError(f"there is no {path}", "a folder, .npz or .tar.gz that exists")
     raise UnknownName("data set (and there is no path of that name)", name, SOURCES)
-
-
-def _from_path(path: Path, split: str, size: int | None) -> Dataset:
-    for recognise, read in READERS:
-        if recognise(path):
-            return _sized(read(path, split), size)
-    if path.is_dir():
-        return folder.read(path, split, size)
-    raise InputError(f"{path} is a {path.suffix or 'bare'} file", "a folder, .npz or .tar.gz")
 
 
 def _sized(data: Dataset, size: int | None) -> Dataset:
@@ -94,18 +164,34 @@ def _shrunk(images: Tensor, size: int) -> Tensor:
 
 
 def _is_saved(path: Path) -> bool:
-    return (path / saved.CARD).is_file() or (path / "train" / saved.CARD).is_file()
+    return any((path / inside / saved.CARD).is_file() for inside in ("", "train", "test"))
 
 
-def _saved(path: Path, split: str) -> Dataset:
+def _saved_splits(path: Path) -> tuple[str, ...]:
+    """Return those of a saved set; a set saved by itself, of no source with a name, has none."""
+    inside = tuple(split for split in ("train", "test") if (path / split / saved.CARD).is_file())
+    if inside == ("train", "test"):
+        return inside
+    place = path / "train" if inside else path
+    return ("train", "test") if _source_of(place) in SOURCES else inside
+
+
+def _source_of(place: Path) -> str:
+    source = saved.read_card(place).get("source", {})
+    return str(source.get("name", "")) if isinstance(source, dict) else ""
+
+
+def _saved(path: Path, split: str, size: int | None) -> Dataset:
     if (path / split / saved.CARD).is_file():
         return saved.open_saved(path / split)
     place = path if (path / saved.CARD).is_file() else path / "train"
-    if split == "train":
+    if split in ("train", "all"):
         return saved.open_saved(place)
-    source = saved.read_card(place).get("source", {}).get("name", "")
-    if source in SOURCES:  # a constructed training set: its test images are those of its source
-        return SOURCES[source].load(split)
+    if (source := _source_of(place)) in SOURCES:
+        # A constructed training set: its test images are those of its source.
+        card, found = saved.read_card(place), SOURCES[source].load(split)
+        if (tuple(card["classes"]), tuple(card["shape"])) == (found.classes, found.shape):
+            return found
     raise InputError(
         f"the saved data set {path} has no test images",
         "the folders train and test, each written by save",
@@ -113,12 +199,22 @@ def _saved(path: Path, split: str) -> Dataset:
     )
 
 
-READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Dataset]], ...] = (
-    (_is_saved, _saved),
-    (cifar.recognise, cifar.read),
-    (arrays.recognise, arrays.read),
+class Reader(NamedTuple):
+    """How a path is recognised, which splits it has of its own, and how one is read."""
+
+    recognise: Callable[[Path], bool]
+    splits: Callable[[Path], tuple[str, ...]]
+    read: Callable[[Path, str, int | None], Dataset]
+    resizes: bool = False  # reads images of any size, to the size asked for
+
+
+READERS = (
+    Reader(_is_saved, _saved_splits, _saved),
+    Reader(cifar.recognise, lambda path: ("train", "test"), lambda p, s, _: cifar.read(p, s)),
+    Reader(arrays.recognise, arrays.splits, lambda p, s, _: arrays.read(p, s)),
+    Reader(Path.is_dir, folder.splits, folder.read, resizes=True),
 )
-"""How a path is recognised and read, tried in this order; class folders come last."""
+"""The kinds of paths, tried in this order; class folders come last."""
 
 
 SOURCES: dict[str, Source] = {
@@ -136,24 +232,31 @@ SOURCES: dict[str, Source] = {
             "Fashion-MNIST, 60,000 training and 10,000 test images, 28x28 grey",
             "MIT, copyright 2017 Zalando SE",
             named.fashion_full,
+            named.FASHION_FULL_FILES,
+            named.GET_FASHION,
         ),
         Source(
             "cifar10",
             "CIFAR-10, 50,000 training and 10,000 test images of ten classes, 32x32 colour",
             "unknown (Krizhevsky 2009)",
             named.cifar10,
+            named.CIFAR_GROUPS,
+            named.GET_CIFAR,
         ),
         Source(
             "catdog",
             "the cats and dogs of CIFAR-10, 10,000 training and 2,000 test images",
             "unknown (Krizhevsky 2009)",
             named.catdog,
+            named.CIFAR_GROUPS,
+            named.GET_CIFAR,
         ),
         Source(
             "imagenette128",
             "Imagenette, 9,469 training and 3,925 test photographs of ten classes, 128x128 colour",
             "unknown (ImageNet: non-commercial research)",
             named.imagenette128,
+            (tuple(named.IMAGENETTE_FILE.values()),),
         ),
         Source(
             "tinyimagenet32",
@@ -161,6 +264,7 @@ SOURCES: dict[str, Source] = {
             "32x32 colour",
             "unknown (ImageNet: non-commercial research)",
             named.tinyimagenet32,
+            ((named.TINY_FILE,),),
         ),
     )
 }

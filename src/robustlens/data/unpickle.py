@@ -2,11 +2,13 @@
 
     batch = unpickle(raw, "data_batch_1")      # {b"data": array, b"labels": [...]}
 
-A pickle is a program. This reader hands it four harmless names and refuses every other.
+A pickle is a program. This reader hands it a few harmless names and refuses every other. Pickles of
+protocols 0 to 5 and of numpy 1 and 2 are read.
 """
 
 import io
 import pickle
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,43 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _empty() -> bytes:
+    """Return the empty bytes; the only use of `bytes` in such files."""
+    return b""
+
+
+def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Any:
+    """Return an array of protocol 5, a copy that may be written to."""
+    return np.frombuffer(raw, dtype).reshape(shape, order=order).copy(order=order)
+
+
+def _scalar(dtype: Any, raw: Any) -> Any:
+    """Return a numpy number."""
+    if dtype.kind not in "iufb":
+        raise pickle.UnpicklingError(f"a number of the type {dtype}")
+    (value,) = np.frombuffer(raw, dtype)
+    return value
+
+
 # numpy's own helper, taken from where numpy says it is: its module has moved between versions.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
 
 ADMITTED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _latin1,
+    ("__builtin__", "bytes"): _empty,
+    ("builtins", "bytes"): _empty,
+    ("collections", "OrderedDict"): OrderedDict,
+    **{
+        (f"numpy.{core}.{module}", name): value
+        for core in ("core", "_core")
+        for module, name, value in (
+            ("multiarray", "_reconstruct", _RECONSTRUCT),
+            ("multiarray", "scalar", _scalar),
+            ("numeric", "_frombuffer", _frombuffer),
+        )
+    },
 }
 """What a pickle may call, by module and name."""
 

@@ -10,6 +10,7 @@ from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
+from robustlens.data.listing import readable
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
 from robustlens.nets import NETS, Architecture
@@ -22,7 +23,7 @@ from robustlens.types import Loss
 class Recipe:
     """Data, net, loss and training of one model."""
 
-    data: str = "fashion"  # a source, a folder or an .npz
+    data: str = "fashion"  # a source, a folder or an .npz; without splits, a fifth is held out
     images: int = 0  # the first n of every class alike; 0: all
     size: int = 0  # crop or shrink images to this side in pixels; 0: as they are
     net: str = "small"  # small, resnet, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
@@ -62,7 +63,7 @@ class Recipe:
     @property
     def name(self) -> str:
         """Data, loss and the digest of everything: a folder's name."""
-        source = Path(self.data).stem
+        source = readable(Path(self.data).stem)
         return f"{source}-{self.loss}-{digest_json(self.as_dict())[:8]}"
 
     @property
