@@ -120,6 +120,94 @@ def test_validation_attack_selects(data: Dataset) -> None:
     assert all(p.requires_grad for p in model.parameters())
 
 
+class Weight(torch.nn.Module):
+    """One weight, which the logits do not show: all images are of class 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[1.0, 0.0]]) + 0 * self.w.float() * x.flatten(1)[:, :2]
+
+
+def falling(model, x, y, generator):
+    """A loss of slope 1 in the weight, whatever the images."""
+    return 1.0 * model.w
+
+
+def walked(schedule: str, steps: int, lr: float = 0.1, momentum: float = 0.9) -> list[float]:
+    """The weight after each step of SGD with Nesterov momentum on slope 1 (Sutskever 2013)."""
+    w, velocity, after = 1.0, 0.0, []
+    for step in range(1, steps + 1):
+        velocity = momentum * velocity + 1
+        w -= lr * SCHEDULES[schedule](step / steps) * (1 + momentum * velocity)
+        after.append(w)
+    return after
+
+
+def averaged(weights: list[float], decay: float) -> float:
+    """Their moving average: update t, from 0, keeps min(decay, (1 + t) / (10 + t)) of it."""
+    mean = weights[0]
+    for t, w in enumerate(weights[1:], start=1):
+        kept = min(decay, (1 + t) / (10 + t))
+        mean = kept * mean + (1 - kept) * w
+    return mean
+
+
+def fall(**changes) -> Trained:
+    settings = {"epochs": 2, "batch_size": 4, "weight_decay": 0.0, "validation": 0.0, **changes}
+    pixels = torch.zeros(16, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.arange(16) % 2, ("a", "b"), "black")
+    config = TrainConfig(precision="float32", **settings)
+    return train(Weight(), images, falling, config, seed=0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_step_has_the_learning_rate_of_its_own_end(schedule: str) -> None:
+    """Two epochs of four steps: step t of 8 has the rate at t / 8, so the last of a fall has 0."""
+    done = fall(schedule=schedule, average=0.0)
+    assert done.model.w.item() == pytest.approx(walked(schedule, 8)[-1], abs=1e-12)
+    rates = [0.1 * SCHEDULES[schedule](share) for share in (0.5, 1.0)]
+    assert [epoch.lr for epoch in done.history] == pytest.approx(rates, abs=1e-15)
+
+
+@pytest.mark.parametrize("decay", [0.995, 0.25, 2 / 11])
+def test_the_average_of_the_weights_starts_short(decay: float) -> None:
+    done = fall(schedule="piecewise", average=decay)
+    expected = averaged(walked("piecewise", 8), decay)
+    assert done.model.w.item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_batches() -> None:
+    weights = [1.0, *walked("cosine", 8)]
+    losses = [epoch.loss for epoch in fall(schedule="cosine").history]
+    means = [sum(weights[first : first + 4]) / 4 for first in (0, 4)]
+    assert losses == pytest.approx(means, abs=1e-6)
+
+
+def test_of_equal_epochs_the_first_is_kept() -> None:
+    """Half of the images are of class 0, before and after: no epoch is better than the first."""
+    done = fall(schedule="piecewise", epochs=3, batch_size=2, validation=0.5, average=0.0)
+    assert [epoch.clean_accuracy for epoch in done.history] == [0.5, 0.5, 0.5]
+    assert done.best.epoch == 1
+    assert done.model.w.item() == pytest.approx(walked("piecewise", 12)[3], abs=1e-12)
+
+
+def test_a_better_epoch_is_kept_when_worse_ones_follow() -> None:
+    scores = iter([0.25, 0.75, 0.5])
+
+    def validate(self) -> tuple[float, float]:
+        return 1.0, next(scores)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("robustlens.training.run.Run.validate", validate)
+        done = fall(schedule="piecewise", epochs=3, average=0.0)
+    assert [epoch.score for epoch in done.history] == [0.25, 0.75, 0.5]
+    assert done.best.epoch == 2
+    assert done.model.w.item() == pytest.approx(walked("piecewise", 12)[7], abs=1e-12)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_precision_is_what_was_asked(data: Dataset, precision: str) -> None:
     formats = set()

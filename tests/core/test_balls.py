@@ -22,6 +22,7 @@ from robustlens.balls import (
     parse_eps,
     per_example,
     radius,
+    rows_of,
     written,
 )
 from robustlens.errors import InputError, UnknownName
@@ -294,3 +295,27 @@ def test_masks_must_be_boolean() -> None:
 def test_a_radius_is_written_as_it_was_typed(text: str) -> None:
     assert written(parse_eps(text)) == text
     assert str(L2(parse_eps(text))) == f"l2 eps {text}"
+
+
+@pytest.mark.parametrize("rows", [[0], [2, 0], [1, 2]])
+def test_the_mask_of_an_image_goes_with_its_row(rows: list[int]) -> None:
+    mask = torch.eye(3, dtype=torch.bool).view(3, 1, 3, 1).expand(3, 1, 3, 2)
+    center, x = torch.full((3, 2, 3, 2), 0.5), torch.ones(3, 2, 3, 2)
+    for whole in (Masked(Linf(0.25), mask), Masked(Masked(L2(0.25), ~mask.roll(1, 0)), mask)):
+        part = rows_of(whole, torch.tensor(rows))
+        assert torch.equal(part.project(x[rows], center[rows]), whole.project(x, center)[rows])
+        assert part.project(x[rows], center[rows]).ne(0.5).any()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (1, 3, 2), (1, 1, 3, 2), (1, 2, 3, 2)])
+def test_a_mask_for_all_images_stays_for_any_rows(shape: tuple[int, ...]) -> None:
+    mask = torch.arange(math.prod(shape)).view(shape) % 2 > 0
+    whole = Masked(Linf(0.25), mask)
+    center, x = torch.full((3, 2, 3, 2), 0.5), torch.ones(3, 2, 3, 2)
+    for rows in ([1], [0, 2]):
+        part = rows_of(whole, torch.tensor(rows))
+        assert torch.equal(part.project(x[rows], center[rows]), whole.project(x, center)[rows])
+
+
+def test_a_bare_ball_is_the_same_for_any_rows() -> None:
+    assert rows_of(L2(0.5), torch.tensor([1])) == L2(0.5)
