@@ -23,6 +23,7 @@ from robustlens.streams import initialised
 from robustlens.training import TrainConfig, Trained, train
 from robustlens.training.config import OPTIMISERS
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
+from robustlens.training.state import memory, read_state, remember, write_state
 
 CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
 
@@ -57,9 +58,29 @@ def test_schedules_at_known_places() -> None:
     assert SCHEDULES["cosine"](0.5) == pytest.approx(0.5)
 
 
+def test_schedules_turn_where_they_should() -> None:
+    assert [one_cycle(t) for t in (0.0, 0.3, 1.0)] == [0.0, 1.0, 0.0]
+    assert one_cycle(0.2999) < 1
+    assert [piecewise(t) for t in (0.0, 0.7499, 1.0)] == [1.0, 0.1, 0.01]
+    assert [SCHEDULES["cosine"](t) for t in (0.0, 1 / 3, 1.0)] == pytest.approx([1.0, 0.75, 0.0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 1}, {"batch_size": 2}, {"lr": 1e-9}, {"momentum": 0.001}, {"momentum": 0.999},
+     {"weight_decay": 0.0}, {"average": 0.0}, {"average": 0.999}, {"validation": 0.0}],
+)  # fmt: skip
+def test_config_takes_the_ends_of_what_is_allowed(changes: dict) -> None:
+    assert TrainConfig(**changes).as_dict().items() >= changes.items()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"momentum": 0.0}, "momentum is 0.0"),
+        ({"average": 1.0}, "average is 1.0"),
+        ({"average": -0.1}, "average is -0.1"),
+        ({"validation": 1.0}, "validation is 1.0"),
         ({"epochs": 0}, "epochs is 0"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"lr": 0.0}, "lr is 0.0"),
@@ -382,3 +403,82 @@ def test_without_validation_the_last_epoch_is_kept_and_nothing_is_cut(
     assert done.best.clean_accuracy is None
     _, card = fit(Recipe(width=2, images=60, training=config), tmp_path)
     assert card["validation"]["clean_accuracy"] is None
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_what_an_optimiser_remembers_is_given_back(optimiser: str, tmp_path: Path) -> None:
+    def begin() -> tuple[torch.nn.Linear, torch.optim.Optimizer]:
+        net = initialised(0, lambda: torch.nn.Linear(3, 2))
+        return net, OPTIMISERS[optimiser](net.parameters(), TrainConfig(lr=0.1))
+
+    def walk(net: torch.nn.Linear, steps: range, optimiser: torch.optim.Optimizer) -> None:
+        for step in steps:
+            optimiser.zero_grad()
+            net(torch.arange(3.0) + step).square().sum().mul(0.01).backward()
+            optimiser.step()
+
+    whole, straight = begin()
+    walk(whole, range(6), straight)
+    net, first = begin()
+    walk(net, range(3), first)
+    path = tmp_path / "state.safetensors"
+    write_state(path, {"net": net.state_dict(), "momentum": memory(first)}, {"identity": "me"})
+    groups, card = read_state(path, "me")
+    assert card["identity"] == "me"
+    again, second = begin()
+    again.load_state_dict(groups["net"])
+    remember(second, groups["momentum"])
+    walk(again, range(3, 6), second)
+    assert all(map(torch.equal, whole.parameters(), again.parameters()))
+    with pytest.raises(InputError, match="state of another run"):
+        read_state(path, "you")
+
+
+def test_a_fresh_optimiser_remembers_nothing() -> None:
+    net = torch.nn.Linear(3, 2)
+    optimiser = OPTIMISERS["sgd"](net.parameters(), TrainConfig())
+    assert memory(optimiser) == {}
+    remember(optimiser, {})
+    assert optimiser.state_dict()["state"] == {}
+
+
+def test_optimisers_are_those_of_the_config() -> None:
+    config = TrainConfig(lr=0.25, momentum=0.75, weight_decay=0.125)
+    net = torch.nn.Linear(3, 2)
+    (sgd,) = OPTIMISERS["sgd"](net.parameters(), config).param_groups
+    kept = {key: sgd[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
+    assert kept == {"lr": 0.25, "momentum": 0.75, "nesterov": True, "weight_decay": 0.125}
+    adam = OPTIMISERS["adam"](net.parameters(), config)
+    assert isinstance(adam, torch.optim.AdamW)
+    kept = {key: adam.param_groups[0][key] for key in ("lr", "betas", "weight_decay")}
+    assert kept == {"lr": 0.25, "betas": (0.75, 0.999), "weight_decay": 0.125}
+
+
+@pytest.mark.parametrize(("loss", "diverged"), [(1e4, False), (1.1e4, True), (float("inf"), True)])
+def test_a_loss_above_ten_thousand_has_diverged(loss: float, diverged: bool) -> None:
+    def high(model, x, y, generator):
+        return loss + 0 * model.w
+
+    pixels = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.zeros(4, dtype=torch.int64), ("a", "b"), "black")
+    config = TrainConfig(epochs=1, batch_size=2, validation=0.0, precision="float32")
+    if diverged:
+        with pytest.raises(TrainingDiverged, match=f"the loss is {loss:g} at epoch 1, step 1"):
+            train(Weight(), images, high, config, seed=0)
+    else:
+        assert train(Weight(), images, high, config, seed=0).history[0].loss == loss
+
+
+def test_a_loss_that_diverges_late_is_seen_in_the_last_step_of_its_epoch() -> None:
+    calls = []
+
+    def late(model, x, y, generator):
+        calls.append(len(x))
+        return (float("nan") if len(calls) == 3 else 1.0) * model.w
+
+    pixels = torch.zeros(5, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.zeros(5, dtype=torch.int64), ("a", "b"), "black")
+    config = TrainConfig(epochs=2, batch_size=2, validation=0.0, precision="float32")
+    with pytest.raises(TrainingDiverged, match="nan at epoch 1, step 3"):
+        train(Weight(), images, late, config, seed=0)
+    assert calls == [2, 2, 1]
