@@ -278,9 +278,9 @@ def test_logits_and_labels_must_fit() -> None:
     assert right_as_they_are(lambda x: z, x, y).tolist() == [True, False, True]
     with pytest.raises(InputError, match=r"label 2 for a model with 2 classes.*from 0 to 1"):
         checked_logits(lambda x: z, x, y + 1)
-    for bad in (torch.nan, torch.inf):
-        with pytest.raises(InputError, match="not finite for 2 of 3 images"):
-            checked_logits(lambda x: z * torch.tensor([[1.0, bad], [1.0, bad], [1.0, 1.0]]), x, y)
+    z[:2, 1] = torch.tensor([torch.nan, torch.inf])
+    with pytest.raises(InputError, match="not finite for 2 of 3 images"):
+        checked_logits(lambda x: z, x, y)
 
 
 def test_rates_of_hits() -> None:

@@ -19,8 +19,8 @@ from robustlens.errors import InputError, TrainingDiverged, UnknownName
 from robustlens.losses import adversarial, standard
 from robustlens.nets import SmallCNN
 from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised
-from robustlens.training import TrainConfig, Trained, train
+from robustlens.streams import Shared, initialised
+from robustlens.training import TrainConfig, Trained, together, train
 from robustlens.training.config import OPTIMISERS
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
 from robustlens.training.state import memory, read_state, remember, write_state
@@ -334,7 +334,7 @@ from robustlens.data import load
 from robustlens.losses import standard
 from robustlens.nets import SmallCNN
 from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised
+from robustlens.streams import Shared, initialised
 from robustlens.training import TrainConfig, train
 model = initialised(0, lambda: SmallCNN(width=4))
 config = TrainConfig(epochs=6, batch_size=50, validation=0.1)
@@ -482,3 +482,80 @@ def test_a_loss_that_diverges_late_is_seen_in_the_last_step_of_its_epoch() -> No
     with pytest.raises(TrainingDiverged, match="nan at epoch 1, step 3"):
         train(Weight(), images, late, config, seed=0)
     assert calls == [2, 2, 1]
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_of_a_part_is_that_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch, affine: bool, momentum: float | None
+) -> None:
+    """Of two processes the other one is played: what it would send is worked out from its rows."""
+    g = torch.Generator().manual_seed(0)
+    x, slope = (torch.randn(7, 3, 5, generator=g, dtype=torch.float64) for _ in range(2))
+    others, mine, theirs = [0, 2], slice(0, 3), slice(3, 7)
+    whole, part = (
+        torch.nn.BatchNorm1d(3, affine=affine, momentum=momentum).double() for _ in range(2)
+    )
+    if affine:
+        for norm in (whole, part):
+            norm.load_state_dict({**norm.state_dict(), "weight": torch.tensor([1.0, -2.0, 0.5])})
+    x.requires_grad_(True)
+    expected = whole(x)
+    (expected * slope).sum().backward()
+    normal = torch.nn.functional.batch_norm(x.detach(), None, None, training=True)
+    away = x[theirs].detach()
+    variance, mean = torch.var_mean(away, others, correction=0)
+    sent = torch.cat([mean, variance, torch.tensor([20.0], dtype=torch.float64)])
+    sums = [slope[theirs].sum(others), (slope * normal)[theirs].sum(others)]
+
+    def add_up(tensors: list[torch.Tensor]) -> None:
+        tensors[0] += torch.stack(sums)
+
+    monkeypatch.setattr(together, "world", lambda: 2)
+    monkeypatch.setattr(together, "stacked", lambda tensor: torch.stack([tensor, sent]))
+    monkeypatch.setattr(together, "add_up", add_up)
+    here = x.detach()[mine].clone().requires_grad_(True)
+    with together.Together(part).batch_norm():
+        got = part(here)
+        (got * slope[mine]).sum().backward()
+    assert torch.allclose(got, expected[mine], rtol=0, atol=1e-12)
+    assert torch.allclose(here.grad, x.grad[mine], rtol=0, atol=1e-12)
+    for name, buffer in whole.named_buffers():
+        assert torch.allclose(part.get_buffer(name).double(), buffer.double(), atol=1e-12), name
+    if affine:
+        share = [(slope * normal)[mine].sum(others), slope[mine].sum(others)]
+        grads = [part.weight.grad, part.bias.grad]
+        assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(grads, share, strict=True))
+    assert torch.equal(part.eval()(here), type(part).forward(part, here))
+    assert "forward" not in vars(part)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "weight"), [(4, slice(1, 4), 0.75), (2, slice(1, 2), 0.5), (1, None, 0.5)]
+)
+def test_the_loss_of_a_part_weighs_as_its_images(
+    monkeypatch: pytest.MonkeyPatch, size: int, rows: slice | None, weight: float
+) -> None:
+    """A batch smaller than the number of processes is computed by each of them, for its share."""
+    net, seen, added = torch.nn.Linear(1, 1, bias=False), [], []
+    x, y = torch.arange(1.0, 5)[:size, None], torch.arange(size)
+    generator = Shared.like(torch.Generator().manual_seed(0))
+
+    def loss(x: torch.Tensor, y: torch.Tensor, g: Shared) -> torch.Tensor:
+        seen.append((x.flatten().tolist(), y.tolist(), g.rows, g.whole))
+        return net(x).sum()
+
+    monkeypatch.setattr(together, "world", lambda: 2)
+    monkeypatch.setattr(together, "share", lambda total: slice(1, total))
+    monkeypatch.setattr(together, "add_up", added.extend)
+    total = together.Together(net).backward(loss, x, y, generator)
+    mine = slice(0, size) if rows is None else rows
+    assert seen == [(x[mine].flatten().tolist(), y[mine].tolist(), mine, size)]
+    assert generator.rows is None
+    slope = weight * x[mine].sum()
+    assert net.weight.grad.item() == pytest.approx(slope.item())
+    assert total.item() == pytest.approx((slope * net.weight).item())
+    assert not total.requires_grad
+    assert [t.shape for t in added] == [(), (1, 1)]
+    assert added[0] is total
+    assert added[1] is net.weight.grad

@@ -27,7 +27,7 @@ KILLED = ("killed", "timeout", "segfault")
 MIRRORS = {
     "robustlens.attacks.": ("tests/test_{name}.py",),
     "robustlens.evaluation.": ("tests/test_evaluation.py", "tests/test_ledger.py"),
-    "robustlens.evaluation.transfer_matrix.": ("tests/test_transfer.py",),
+    "robustlens.evaluation.transfer_matrix.": ("tests/test_transferability.py",),
     "robustlens.training.": ("tests/test_training.py",),
     "robustlens.": ("tests/core/test_{name}.py",),
 }
