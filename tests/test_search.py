@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from robustlens.ascend import ascend
 from robustlens.attacks.method import Found, right, wrong
-from robustlens.attacks.search import Failed, Search, step_length
+from robustlens.attacks.search import Failed, Hunt, Search, step_length
 from robustlens.balls import L2, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.objectives import MakeObjective, margin
@@ -82,6 +83,38 @@ def look_for(
 
 def pixels(found: Found) -> list[float]:
     return found.images[:, 0, 0, 0].tolist()
+
+
+def test_of_equal_objectives_the_first_point_is_kept() -> None:
+    def flat(model: Model, y: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda x: (x - x.detach()).flatten(1).sum(dim=1) + 0 * model(x)[:, 0]
+
+    found = look_for(turns_at(2.0), objective=flat, start=HALF + 0.125, failed="worst")
+    assert pixels(found) == [0.625]
+
+
+def test_an_objective_that_does_not_ask_the_model_is_watched_all_the_same() -> None:
+    found = look_for(
+        turns_at(0.5 + 3 / 32), start=HALF, objective=lambda m, y: lambda x: x[:, 0, 0, 0]
+    )
+    assert (pixels(found), found.step.tolist()) == ([0.625], [2])
+
+
+@pytest.mark.parametrize("twin", [None, turns_at(0.5)])
+def test_a_hunt_may_see_an_image_in_its_points(twin: Model | None) -> None:
+    """Each example has a shift of its own between its point and what the model is shown."""
+    shift = torch.tensor([0.0, 0.25, 0.375, 0.125]).view(4, 1, 1, 1)
+    x, y = torch.full((4, 1, 1, 1), 0.25), torch.tensor([0, 0, 0, 0])
+    hunt = Hunt(turns_at(0.5 + 1 / 32), x, y, margin, wrong, twin, "clean",
+                see=lambda points, rows: points + shift[rows])  # fmt: skip
+    rows = hunt.begin(0)
+    assert rows.tolist() == [0, 1, 2, 3]
+    ascend(hunt.objective(), x, Box(), Steepest(1 / 16), steps=5, leave=hunt.leave)
+    hunt.judge()
+    assert hunt.all.done.tolist() == [True] * 4
+    assert hunt.all.step.tolist() == [5, 1, 0, 3]
+    shown = hunt.all.points + shift
+    assert shown.flatten().tolist() == [0.5625, 0.5625, 0.625, 0.5625]
 
 
 @pytest.mark.parametrize("failed", ["clean", "worst"])
@@ -193,6 +226,14 @@ def test_with_worst_all_images_make_all_steps() -> None:
     assert found.step.tolist()[:2] == [1, 0]
 
 
+def test_an_eighth_of_the_images_is_enough_to_leave() -> None:
+    x = torch.full((8, 1, 1, 1), 0.25)
+    x[3] = 0.5
+    model = Watched(turns_at(0.5 + 1 / 32))
+    look_for(model, x, start=x, steps=3, ball=Linf(0.5))
+    assert [len(seen) for seen in model.seen] == [8, 8, 8, 7, 7]
+
+
 def test_images_leave_in_time_but_never_fewer_than_an_eighth() -> None:
     """Nine images, one of them fooled in step 1 (a ninth), a second in step 2."""
     x = torch.full((9, 1, 1, 1), 0.25)
@@ -203,13 +244,14 @@ def test_images_leave_in_time_but_never_fewer_than_an_eighth() -> None:
     assert found.step.tolist()[:2] == [1, 2]
 
 
-def test_late_in_the_search_successes_are_looked_at_every_fourth_step() -> None:
-    """The first image is fooled in step 5 and leaves after step 8; the other never."""
+@pytest.mark.parametrize("fooled", [4, 5, 7])
+def test_late_in_the_search_successes_are_looked_at_every_fourth_step(fooled: int) -> None:
+    """The first image is fooled after step 4 and leaves after step 8; the other never."""
     x = torch.tensor([0.25, 0.0]).view(2, 1, 1, 1)
-    model = Watched(turns_at(0.25 + 9 / 64))
+    model = Watched(turns_at(0.25 + (2 * fooled - 1) / 64))
     found = look_for(model, x, start=x, steps=10, ball=Linf(0.5), rule=Steepest(1 / 32),
                      y=torch.zeros(2, dtype=torch.int64))  # fmt: skip
-    assert found.step.tolist() == [5, -1]
+    assert found.step.tolist() == [fooled, -1]
     assert [len(seen) for seen in model.seen] == [2] * 9 + [1] * 3
 
 
@@ -264,26 +306,26 @@ def test_no_images_are_found_in_no_images() -> None:
 
 
 def test_an_objective_that_asks_often_is_decided_by_the_mean_of_the_probabilities() -> None:
-    """Of three answers two are wrong by little and one is right by much: right on the whole."""
-    answers = [torch.tensor([[0.0, 0.5]]), torch.tensor([[0.0, 0.5]]), torch.tensor([[5.0, 0.0]])]
+    """Each image is asked about several times; most answers are wrong, the mean need not be."""
+    little, much, right_ = [0.0, 0.5], [5.0, 0.0], [1.0, 0.0]
 
-    def ask(often: list[Tensor]) -> Found:
+    def ask(*often: list[list[float]]) -> list[bool]:
+        answers = iter([[right_] * 2, *often])  # the first question is about the images as they are
+
         def answering(x: Tensor) -> Tensor:
-            answering.calls += 1  # type: ignore[attr-defined]
-            return often[(answering.calls - 2) % len(often)] + 0 * x.flatten(1)  # type: ignore[attr-defined]
+            return torch.tensor(next(answers)) + 0 * x.flatten(1)
 
-        def thrice(model: Model, y: Tensor) -> Callable[[Tensor], Tensor]:
+        def mean(model: Model, y: Tensor) -> Callable[[Tensor], Tensor]:
             return lambda x: torch.stack([model(x)[:, 1] for _ in often]).mean(dim=0)
 
-        answering.calls = 0  # type: ignore[attr-defined]
-        return look_for(answering, y=torch.zeros(1, dtype=torch.int64), objective=thrice, steps=0,
-                        start=HALF)  # fmt: skip
+        x = HALF.expand(2, 1, 1, 1)
+        found = look_for(answering, x, objective=mean, steps=0, start=x)
+        return [bool(done) for done in found.done]
 
-    mean = torch.stack(answers).softmax(dim=2).mean(dim=0)
-    assert mean.argmax().item() == 0
-    assert torch.stack(answers).argmax(dim=2).float().mean() > 0.5
-    assert not ask(answers).done.any()
-    assert ask(answers[:2]).done.all()
+    assert ask([little, right_]) == [True, False]
+    assert ask([little, little], [little, much]) == [True, False]
+    assert ask([little, little], [little, little], [much, little]) == [False, True]
+    assert torch.tensor([little, little, much]).softmax(dim=1).mean(dim=0).argmax().item() == 0
 
 
 def test_success_may_be_reaching_a_label() -> None:

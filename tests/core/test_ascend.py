@@ -137,6 +137,31 @@ def test_who_leaves_stays_where_it_is_and_the_others_walk_on() -> None:
     assert torch.equal(found.value, x.flatten() + scored)
 
 
+class Counting:
+    """A step to the right, and a state of numbers beside one row an example."""
+
+    def init(self, x: Tensor, ball: Ball, steps: int) -> Any:
+        return torch.tensor(0.125), (steps, torch.arange(len(x), dtype=x.dtype))
+
+    def update(
+        self, x: Tensor, gradient: Tensor, value: Tensor, state: Any, project: Any, ball: Ball
+    ) -> tuple[Tensor, Any]:
+        size, (left, rows) = state
+        return x + size * rows[:, None], (size, (left - 1, rows))
+
+
+def test_the_state_of_a_rule_is_cut_where_it_has_a_row_an_example() -> None:
+    def first(z: Tensor) -> Tensor:
+        return z[:, 0]
+
+    def leave(step: int) -> Stay | None:
+        return Stay(torch.tensor([1, 2]), first) if step == 1 else None
+
+    x = torch.zeros(3, 2)
+    found = ascend(first, x, Box(), Counting(), steps=2, leave=leave)
+    assert found.last[:, 0].tolist() == [0.0, 0.25, 0.5]
+
+
 def test_when_all_have_left_nothing_more_is_looked_at() -> None:
     looks = []
 

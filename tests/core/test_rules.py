@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from robustlens.ascend import ascend
-from robustlens.balls import L2, Box, Linf
+from robustlens.balls import L1, L2, Box, Linf
 from robustlens.errors import InputError
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest, checkpoints
 
@@ -202,6 +202,17 @@ def test_momentum_matches_numpy(ball: Linf | L2) -> None:
                 unit = velocity / np.linalg.norm(velocity)
                 point = project_l2(point + 0.02 * unit, row, ball.eps)
         assert found.last[i].numpy() == pytest.approx(point, abs=1e-10)
+
+
+@pytest.mark.parametrize("rule", [Steepest(0.1875), Momentum(0.1875)], ids=repr)
+def test_a_step_has_its_length_and_knows_where_it_stands(rule: Any) -> None:
+    """In l1 the first pixel has room for a quarter of the budget only: the next takes the rest."""
+    x, gradient = torch.tensor([[0.875, 0.5, 0.5]]), torch.tensor([[4.0, -2.0, 1.0]])
+    ball = L1(0.5)
+    state = rule.init(x, ball, 3)
+    moved, _ = rule.update(x, gradient, torch.zeros(1), state, lambda z: z, ball)
+    expected = x + 0.1875 * torch.tensor([[0.25, -0.75, 0.0]])
+    assert torch.equal(moved, expected)
 
 
 @pytest.mark.parametrize("rule", [Steepest(0.1), Momentum(0.1), Adam(0.1), AutoStep()], ids=repr)
