@@ -88,7 +88,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=0, help="test so many, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     asked = parser.parse_args()
-    run(FEW)
+    if not STATS.exists():
+        run(FEW)
     narrow()
     every = results()
     chosen = sorted(every)

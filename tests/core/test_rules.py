@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, inf
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robustlens.ascend import ascend
-from robustlens.balls import L1, L2, Box, Linf
+from robustlens.balls import L2, Box, Linf
 from robustlens.errors import InputError
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest, checkpoints
 
@@ -204,15 +205,22 @@ def test_momentum_matches_numpy(ball: Linf | L2) -> None:
         assert found.last[i].numpy() == pytest.approx(point, abs=1e-10)
 
 
-@pytest.mark.parametrize("rule", [Steepest(0.1875), Momentum(0.1875)], ids=repr)
-def test_a_step_has_its_length_and_knows_where_it_stands(rule: Any) -> None:
-    """In l1 the first pixel has room for a quarter of the budget only: the next takes the rest."""
-    x, gradient = torch.tensor([[0.875, 0.5, 0.5]]), torch.tensor([[4.0, -2.0, 1.0]])
-    ball = L1(0.5)
-    state = rule.init(x, ball, 3)
+@dataclass(frozen=True)
+class Outward(L2):
+    """A ball whose steepest step depends on where one stands: away from zero."""
+
+    def steepest(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return x.sign()
+
+
+@pytest.mark.parametrize(
+    ("rule", "size"), [(Steepest(0.1875), 0.1875), (Momentum(0.1875), 0.1875), (AutoStep(), 0.5)]
+)
+def test_a_step_has_its_length_and_knows_where_it_stands(rule: Any, size: float) -> None:
+    x, gradient, ball = torch.tensor([[0.875, -0.5, 0.0]]), torch.ones(1, 3), Outward(0.25)
+    state = rule.init(x, ball, 30)
     moved, _ = rule.update(x, gradient, torch.zeros(1), state, lambda z: z, ball)
-    expected = x + 0.1875 * torch.tensor([[0.25, -0.75, 0.0]])
-    assert torch.equal(moved, expected)
+    assert torch.equal(moved, x + size * torch.tensor([[1.0, -1.0, 0.0]]))
 
 
 @pytest.mark.parametrize("rule", [Steepest(0.1), Momentum(0.1), Adam(0.1), AutoStep()], ids=repr)
