@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from robustlens.attacks import bind, fgsm
 from robustlens.attacks.method import Found
-from robustlens.attacks.nearest import CONFIRM_EVERY, Nearest, firmly_wrong, search
+from robustlens.attacks.nearest import CONFIRM_EVERY, Nearest, firmly_wrong, search, smallest
 from robustlens.attacks.norms import norm_of
 from robustlens.balls import L2, Linf
 from robustlens.objectives import logit_margin
@@ -128,6 +129,25 @@ def test_what_lies_outside_the_ball_does_not_count() -> None:
     assert torch.equal(outside.images, X)
 
 
+def test_the_boundary_of_the_ball_belongs_to_it() -> None:
+    def model(x: Tensor) -> Tensor:
+        far = (x.flatten(1).sum(dim=1) >= 0.5).to(x) - 0.5 + 0 * x.flatten(1).sum(dim=1)
+        return torch.stack([torch.zeros_like(far), far], dim=1)
+
+    assert distance(run(model, visiting(0.25), eps=0.25)) == 0.25
+
+
+def test_the_smallest_change_of_an_attack_is_its_distance() -> None:
+    """Wrong already: 0; broken: as far as the attack went; held: inf."""
+    x = X.expand(3, 1, 1, 1) + torch.tensor([0.0, 0.25, -0.25]).view(3, 1, 1, 1)
+    y = torch.zeros(3, dtype=torch.int64)
+    attack = bind(fgsm, L2(0.125))
+    got = smallest(attack, turns_at(0.1), x[:1], y[:1], torch.Generator())
+    assert got.tolist() == [0.125]
+    got = smallest(attack, turns_at(0.1), x[1:], y[1:], torch.Generator())
+    assert got.tolist() in ([0.0, torch.inf], [0.125, torch.inf])  # fgsm moves what is wrong too
+
+
 def test_wrong_images_do_not_walk_and_the_others_keep_their_places() -> None:
     x = X.expand(3, 1, 1, 1) + torch.tensor([0.0, 0.25, 0.05]).view(3, 1, 1, 1)
     walked: list[Tensor] = []
@@ -176,6 +196,22 @@ def test_a_part_goes_on_from_the_whole_and_gives_back_what_it_met() -> None:
     assert whole.met.step.tolist() == [1, 1, 2]
     assert whole.sure.length.tolist() == [0.5, torch.inf, 0.25]
     assert whole.settle().length.tolist() == pytest.approx([0.1] * 3, abs=0.5 * FINE)
+
+
+def test_a_part_looks_through_the_same_twin_with_the_same_gap() -> None:
+    """The slope is 1: with a gap of 1/8 the twin turns at 0.225, the model at 0.325."""
+    x = X.expand(2, 1, 1, 1).clone()
+    y = torch.zeros(2, dtype=torch.int64)
+    whole = Nearest(turns_at(0.2), x, y, NORM, turns_at(0.1), 0.125)
+    whole.look(logit_margin, x + 0.5, CONFIRM_EVERY)
+    part = whole.some(torch.tensor([1]))
+    assert part.sure.length.tolist() == part.met.length.tolist() == [0.5]
+    assert not part.look(logit_margin, part.x + 0.22, 11).wrong.item()
+    assert part.look(logit_margin, part.x + 0.25, 12).wrong.item()
+    assert part.met.length.tolist() == [0.25]
+    part.confirm()  # the model denies it
+    assert part.met.length.tolist() == part.sure.length.tolist() == [0.5]
+    assert part.settle().length.item() == pytest.approx(0.325, abs=0.5 * FINE)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
