@@ -286,3 +286,34 @@ def test_logits_and_labels_must_fit() -> None:
 def test_rates_of_hits() -> None:
     assert Rate.of(torch.tensor([True, True, False])) == Rate.share(2, 3)
     assert Rate.share(2, 3) == Rate(2 / 3, *clopper_pearson(2, 3, 0.05), 3)
+
+
+def test_a_curve_draws_by_its_seed_and_its_radii(levels: Dataset) -> None:
+    """Points drawn at random fool by luck, and luck has a seed."""
+    radii = [0.3, 0.6]
+
+    def smallest(seed: int, **changes: int) -> list[float]:
+        curve = pgd_curve(brightness, levels, "linf", radii, steps=0, seed=seed, **changes)
+        return curve.smallest.tolist()
+
+    assert smallest(0) == smallest(0, batch_size=7) != smallest(1)
+    drawn: list[float] = []
+
+    def draws(model, x, y, ball, *, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return fgsm(model, x, y, Linf(0.0))
+
+    def found(model, x, y, ball, *, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return fgsm.found(model, x, y, Linf(0.0))
+
+    draws.found = found
+    for seed in (0, 0, 1):
+        robustness_curve(brightness, levels, "linf", radii, method=draws, seed=seed)
+    assert drawn[:2] == drawn[2:4]
+    assert len(set(drawn)) == 4
+
+
+def test_pgd_accuracy_takes_twenty_steps_from_one_start(levels: Dataset) -> None:
+    name = pgd_accuracy(brightness, levels, Linf(0.01)).name
+    assert name == "accuracy under pgd linf eps 0.01, steps 20, restarts 1"

@@ -559,3 +559,19 @@ def test_the_loss_of_a_part_weighs_as_its_images(
     assert [t.shape for t in added] == [(), (1, 1)]
     assert added[0] is total
     assert added[1] is net.weight.grad
+
+
+def test_the_validation_attack_draws_by_the_seed_of_the_run_alike_in_every_epoch() -> None:
+    drawn: list[float] = []
+
+    def drawing(model, x, y, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return x
+
+    pixels = torch.zeros(8, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.arange(8) % 2, ("a", "b"), "black")
+    config = TrainConfig(epochs=2, batch_size=2, validation=0.5, precision="float32")
+    for seed in (0, 1):
+        train(Weight(), images, falling, config, seed=seed, validation_attack=drawing)
+    assert len(drawn) == 4
+    assert drawn[0] == drawn[1] != drawn[2] == drawn[3]
