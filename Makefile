@@ -5,7 +5,7 @@ WORDS ?=
 # Tests run in a process for each core; those that share the run of the talk stay together.
 WORKERS ?= -n auto --dist loadgroup
 
-.PHONY: talk test fast check bench clean
+.PHONY: talk test fast check bench mutants clean
 
 talk: .venv/base.done  ## run every study on packaged data, write runs/talk/index.html
 	$(BIN)/robustlens talk --preset quick $(WORDS)
@@ -25,8 +25,11 @@ check: .venv/dev.done  ## style, types
 bench: .venv/dev.done  ## speed as ratios, measured side by side
 	$(BIN)/python benchmarks/engine.py
 
+mutants: .venv/mutants.done  ## faults put in one at a time: the share that tests notice (hours)
+	$(BIN)/python tools/mutants.py $(WORDS)
+
 clean:  ## remove the environment and all results
-	rm -rf .venv runs build dist
+	rm -rf .venv runs build dist mutants
 
 S := src/robustlens
 CORE := $(S)/types.py,$(S)/balls.py,$(S)/rules.py,$(S)/ascend.py,$(S)/objectives.py,$(S)/streams.py,$(S)/modes.py,$(S)/bounds.py,$(S)/answers.py
@@ -39,4 +42,8 @@ CORE := $(S)/types.py,$(S)/balls.py,$(S)/rules.py,$(S)/ascend.py,$(S)/objectives
 
 .venv/dev.done: .venv/base.done
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/mutants.done: .venv/dev.done
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	touch $@

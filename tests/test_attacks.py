@@ -275,7 +275,7 @@ def test_plain_functions_and_double_precision_are_fine() -> None:
     assert found.dtype == torch.float64
 
 
-IMAGES, LABELS = torch.rand(2, 1, 3, 3), torch.tensor([0, 1])
+IMAGES, LABELS = torch.rand(2, 1, 3, 3, generator=stream(0, "x")), torch.tensor([0, 1])
 NAN = torch.where(torch.eye(3) > 0, torch.nan, IMAGES)
 
 

@@ -17,10 +17,14 @@ from robustlens.evaluation import (
     Rate,
     accuracy,
     attacked_accuracy,
+    minimum_norm_curve,
     on_device_of,
     pgd_accuracy,
     pgd_curve,
+    robustness_curve,
 )
+from robustlens.evaluation.curve import Curve
+from robustlens.evaluation.decisions import checked_logits, right_as_they_are
 
 
 def brightness(x: Tensor) -> Tensor:
@@ -146,3 +150,170 @@ def test_data_follow_the_model(trained, levels: Dataset) -> None:
 
 def test_the_attack_is_the_one_named(trained) -> None:
     assert str(bind(pgd, L2(0.5), steps=3)) == "pgd l2 eps 0.5, steps 3, restarts 1"
+
+
+@pytest.mark.parametrize("size", [1, 3, 40, 99])
+def test_each_record_says_what_happened_to_its_image(levels: Dataset, size: int) -> None:
+    """Grey level g moves by 1/8 towards the other class: the margin grows by 1/4, to the bit."""
+    result = attacked_accuracy(brightness, levels, bind(fgsm, Linf(0.125)), seed=0, batch_size=size)
+    assert result.name == "accuracy under fgsm linf eps 0.125"
+    for i, record in enumerate(result.records):
+        grey = float(levels.images[i].max()) / 255
+        label, clean = int(levels.labels[i]), int(grey > 0.5)
+        margin = 2 * abs(grey - 0.5) * (1 if clean != label else -1)
+        broken = clean == label and margin + 0.25 > 0
+        assert (record.index, record.label, record.clean) == (i, label, clean)
+        assert record.attacked == (1 - clean if broken else clean)
+        assert record.margin == pytest.approx(margin + 0.25 * broken, abs=1e-6)
+        assert record.distance == pytest.approx(0.125 * broken, abs=1e-6)
+        by, step = {0: ("", -1), 1: ("fgsm", 1)}[broken]
+        expected = (by, step) if clean == label else ("as it is", 0)
+        assert (record.by, record.step) == expected
+
+
+def test_the_records_of_images_as_they_are(levels: Dataset) -> None:
+    result = accuracy(brightness, levels, batch_size=7)
+    assert result.name == "clean accuracy"
+    assert result.clean == result.rate
+    for i, record in enumerate(result.records):
+        wrong = i in (0, 39)
+        assert record.attacked == record.clean == int(levels.images[i].max() > 127)
+        assert (record.index, record.distance) == (i, 0.0)
+        assert (record.by, record.step) == (("as it is", 0) if wrong else ("", -1))
+        margin = abs(2 * float(levels.images[i].max()) / 255 - 1) * (1 if wrong else -1)
+        assert record.margin == pytest.approx(margin, abs=1e-6)
+
+
+def test_a_function_is_judged_by_the_decision_and_has_no_distance(levels: Dataset) -> None:
+    def brighter(model, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return (x + 0.13).clamp(0, 1)
+
+    result = attacked_accuracy(brightness, levels, brighter, seed=0, batch_size=9)
+    fooled = [i for i in range(1, 20) if levels.images[i].max() / 255 + 0.13 > 0.5]
+    held = [i for i in range(40) if i not in (0, 39, *fooled)]
+    assert [r.index for r in result.records if not r.by] == held
+    assert {r.step for r in result.records if r.index in fooled} == {0}
+    assert {r.by for r in result.records if r.index in fooled} == {str(brighter)}
+    assert {r.distance for r in result.records} == {0.0}
+
+
+def test_every_batch_draws_anew_from_its_images_alone(levels: Dataset) -> None:
+    """The same seed, the same start for an image, whatever batch it is in."""
+    starts: dict[int, set[float]] = {}
+
+    def watched(model, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        drawn = torch.rand((), generator=generator)
+        for image in x:
+            starts.setdefault(round(float(image.max()) * 255), set()).add(float(drawn))
+        return x
+
+    for seed, size in ((0, 5), (0, 40), (1, 40)):
+        attacked_accuracy(brightness, levels, watched, seed=seed, batch_size=size)
+    assert len({frozenset(drawn) for drawn in starts.values()}) == 1
+    assert {len(drawn) for drawn in starts.values()} == {2}  # one for each seed
+    assert len(starts) == 38  # those that are wrong already are not attacked
+
+
+def test_a_curve_follows_from_the_smallest_radii() -> None:
+    smallest = torch.tensor([0.0, 0.5, torch.inf, 1.0], dtype=torch.float64)
+    curve = Curve.of("name", [0.0, 0.25, 0.5, 1.0], smallest)
+    assert curve.name == "name"
+    assert curve.radii == (0.0, 0.25, 0.5, 1.0)
+    assert [rate.value for rate in curve.rates] == [0.75, 0.75, 0.5, 0.25]
+    assert [rate.n for rate in curve.rates] == [4] * 4
+    assert torch.equal(curve.smallest, smallest)
+
+
+def test_one_minimum_norm_run_gives_the_whole_curve(levels: Dataset) -> None:
+    """Fgsm of l-inf 1 goes from g to the wall, and what it breaks is as far as it went."""
+    radii = [0.0, 0.1, 0.7, 1.0]
+    curve = minimum_norm_curve(brightness, levels, bind(fgsm, Linf(0.11)), radii, batch_size=6)
+    broken = needed(levels) < 0.11
+    expected = torch.where(broken, 0.11, torch.inf).double()
+    expected[[0, 39]] = 0.0
+    assert torch.allclose(curve.smallest, expected, atol=1e-6)
+    held = 38 - int(broken[1:39].sum())
+    assert [rate.value for rate in curve.rates] == [38 / 40, 38 / 40, held / 40, held / 40]
+    assert curve.name == "accuracy under fgsm linf eps 0.11"
+
+
+def test_an_image_broken_at_a_radius_is_not_attacked_above_it(levels: Dataset) -> None:
+    met: list[tuple[float, int]] = []
+
+    def counting(model, x, y, ball, *, strength=1.0, generator):
+        met.append((ball.eps, len(x)))
+        return fgsm(model, x, y, Linf(ball.eps * strength))
+
+    def found(model, x, y, ball, *, strength=1.0, generator):
+        met.append((ball.eps, len(x)))
+        return fgsm.found(model, x, y, Linf(ball.eps * strength))
+
+    counting.found = found
+    radii = [0.0, 0.1, 0.12, 0.9]
+    curve = robustness_curve(
+        brightness, levels, "linf", radii, method=counting, batch_size=40, strength=1.0
+    )
+    want = needed(levels)[1:39]
+    left = [38, int((want > 0.1).sum()), int((want > 0.12).sum())]
+    assert met == [*zip(radii[1:], left, strict=True)]
+    assert curve.name == "accuracy under counting linf, strength 1.0"
+    assert curve.smallest.dtype == torch.float64
+    assert [rate.value * 40 for rate in curve.rates] == [38, left[1], left[2], 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [((5,), r"shape \(5,\) for 5 images"), ((5, 2, 1), r"shape \(5, 2, 1\)"), ((4, 2), "5 images")],
+)
+def test_only_a_row_of_logits_an_image_is_counted(shape: tuple[int, ...], words: str) -> None:
+    x, y = torch.zeros(5, 1, 2, 2), torch.zeros(5, dtype=torch.int64)
+    with pytest.raises(InputError, match=words):
+        checked_logits(lambda x: torch.zeros(shape), x, y)
+
+
+def test_logits_and_labels_must_fit() -> None:
+    x, z = torch.zeros(3, 1, 2, 2), torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    y = torch.tensor([1, 0, 0])
+    assert torch.equal(checked_logits(lambda x: z, x, y), z)
+    assert right_as_they_are(lambda x: z, x, y).tolist() == [True, False, True]
+    with pytest.raises(InputError, match=r"label 2 for a model with 2 classes.*from 0 to 1"):
+        checked_logits(lambda x: z, x, y + 1)
+    z[:2, 1] = torch.tensor([torch.nan, torch.inf])
+    with pytest.raises(InputError, match="not finite for 2 of 3 images"):
+        checked_logits(lambda x: z, x, y)
+
+
+def test_rates_of_hits() -> None:
+    assert Rate.of(torch.tensor([True, True, False])) == Rate.share(2, 3)
+    assert Rate.share(2, 3) == Rate(2 / 3, *clopper_pearson(2, 3, 0.05), 3)
+
+
+def test_a_curve_draws_by_its_seed_and_its_radii(levels: Dataset) -> None:
+    """Points drawn at random fool by luck, and luck has a seed."""
+    radii = [0.3, 0.6]
+
+    def smallest(seed: int, **changes: int) -> list[float]:
+        curve = pgd_curve(brightness, levels, "linf", radii, steps=0, seed=seed, **changes)
+        return curve.smallest.tolist()
+
+    assert smallest(0) == smallest(0, batch_size=7) != smallest(1)
+    drawn: list[float] = []
+
+    def draws(model, x, y, ball, *, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return fgsm(model, x, y, Linf(0.0))
+
+    def found(model, x, y, ball, *, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return fgsm.found(model, x, y, Linf(0.0))
+
+    draws.found = found
+    for seed in (0, 0, 1):
+        robustness_curve(brightness, levels, "linf", radii, method=draws, seed=seed)
+    assert drawn[:2] == drawn[2:4]
+    assert len(set(drawn)) == 4
+
+
+def test_pgd_accuracy_takes_twenty_steps_from_one_start(levels: Dataset) -> None:
+    name = pgd_accuracy(brightness, levels, Linf(0.01)).name
+    assert name == "accuracy under pgd linf eps 0.01, steps 20, restarts 1"

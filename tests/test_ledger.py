@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from robustlens.attacks import bind, pgd, random_search, worst_of
-from robustlens.balls import L2, Linf
+from robustlens.balls import L1, L2, Box, Linf
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation import (
@@ -28,6 +28,7 @@ from robustlens.evaluation import (
     minimum_norm_curve,
     robustness_curve,
 )
+from robustlens.evaluation.ledger import Ledger, put_aside
 from robustlens.evaluation.scale import check_scale
 from robustlens.nets import save as save_net
 from robustlens.nets.architecture import Architecture
@@ -220,3 +221,154 @@ def test_models_that_do_not_fit(data: Dataset) -> None:
 
     with pytest.raises(InputError, match="not finite for 60 of 60 images"):
         accuracy(nan, data)
+
+
+def row(index: int, **changes: Any) -> Record:
+    return replace(Record(index, 1, 1, 1, -0.5, 0.0), **changes)
+
+
+HEADER = {"name": "a run", "seed": 0}
+
+
+def opened(path: Path | None, total: int = 10, size: int = 4) -> Ledger:
+    return Ledger.open(path, HEADER, batch_size=size, total=total)
+
+
+def test_a_ledger_wants_the_batches_that_are_not_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    first = opened(path)
+    assert first.todo == [0, 4, 8]
+    assert first.records == []
+    first.add([row(k) for k in range(4)])
+    first.add([row(k) for k in (8, 9)])  # the last batch is a short one
+    first.add([row(k) for k in (4, 5, 6)])  # killed before the whole batch was there
+    again = opened(path)
+    assert again.todo == [4]
+    assert [r.index for r in again.records] == [0, 1, 2, 3, 8, 9]
+    again.add([row(k) for k in range(4, 8)])
+    assert [r.index for r in again.close()] == list(range(10))
+    assert [r.index for r in Evaluation.read(path).records] == list(range(10))
+    assert opened(path).todo == []
+
+
+def test_a_ledger_takes_up_the_parts_of_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    opened(path).add([row(k) for k in range(4)])
+    whole = path.read_text()
+    for number, rows in ((0, [8, 9]), (1, [4, 5])):
+        part = opened(tmp_path / "other.jsonl")
+        part.add([row(k) for k in rows])
+        (tmp_path / "other.jsonl").rename(tmp_path / f"run.jsonl.part{number}")
+    ledger = opened(path)
+    assert ledger.todo == [4]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.jsonl"]
+    text = path.read_text()
+    assert text.startswith(whole)
+    assert [r.index for r in Evaluation.read(path).records] == [0, 1, 2, 3, 8, 9]
+    assert path.read_text().count("header") == 1
+
+
+def test_a_ledger_without_a_file_keeps_all_in_memory() -> None:
+    ledger = opened(None, total=5, size=2)
+    assert ledger.todo == [0, 2, 4]
+    ledger.add([row(4)])
+    ledger.add([row(0), row(1)])
+    assert [r.index for r in ledger.close()] == [0, 1, 4]
+
+
+def test_what_is_on_disk_is_what_was_added(tmp_path: Path) -> None:
+    path, rows = tmp_path / "run.jsonl", [row(0, by="pgd", step=3, distance=0.25), row(1)]
+    ledger = opened(path, total=2)
+    ledger.add(rows)
+    assert Evaluation.read(path).records == tuple(rows)
+    assert Evaluation.read(path).name == "a run"
+    assert ledger.close() == rows
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_of_nothing_are_refused(size: int) -> None:
+    with pytest.raises(InputError, match=f"batch size {size}; expected at least 1"):
+        opened(None, size=size)
+    assert opened(None, total=2, size=1).todo == [0, 1]
+
+
+def test_another_header_is_refused_by_the_names_of_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    opened(path)
+    with pytest.raises(InputError, match=r"its seed, size differ \(there 0, None\)"):
+        Ledger.open(path, {"name": "a run", "seed": 1, "size": 2}, batch_size=4, total=10)
+
+
+def test_records_put_aside_make_room_for_a_new_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    put_aside(path)
+    for file in (path, tmp_path / "run.jsonl.part0"):
+        file.write_text(file.name)
+    put_aside(path)
+    kept = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    assert kept == {"run.old": "run.jsonl", "run.old.part0": "run.jsonl.part0"}
+
+
+def test_views_of_known_records() -> None:
+    rows = (
+        row(0), row(1, attacked=0, by="b", distance=0.5), row(2, label=0, by="as it is", step=0),
+        row(3, label=2, clean=2, attacked=1, by="a", distance=0.25),
+        row(4, label=2, clean=2, attacked=1, by="b", distance=0.25),
+    )  # fmt: skip
+    result = Evaluation("name", rows)
+    assert (result.rate.value, result.clean.value) == (1 / 5, 4 / 5)
+    assert {k: (v.value, v.n) for k, v in result.per_class().items()} == {
+        0: (0.0, 1), 1: (0.5, 2), 2: (0.0, 2),
+    }  # fmt: skip
+    assert result.confusion(3).tolist() == [[0, 1, 0], [1, 1, 0], [0, 2, 0]]
+    assert list(result.broken_by().items()) == [("b", 2), ("as it is", 1), ("a", 1)]
+    assert [r.index for r in result.closest(9)] == [3, 4, 1]
+    assert [r.index for r in result.closest(1)] == [3]
+
+
+def test_of_runs_that_all_failed_the_largest_margin_is_kept() -> None:
+    low, high = row(0, margin=-2.0), row(0, margin=-1.0)
+    broken, later = row(0, by="a", margin=0.5), row(0, by="b", margin=2.0)
+    for runs, kept in (
+        ((low, high), high), ((high, low), high), ((high, broken), broken),
+        ((broken, high), broken), ((broken, later), broken), ((low, high, later), later),
+    ):  # fmt: skip
+        merged = merge(*(Evaluation(f"run {k}", (r,)) for k, r in enumerate(runs)))
+        assert merged.records == (kept,)
+        assert merged.name == " and ".join(f"run {k}" for k in range(len(runs)))
+    equal = merge(Evaluation("one", (replace(low, step=1),)), Evaluation("two", (low,)))
+    assert equal.records[0].step == 1
+    for changes in ({"label": 0}, {"clean": 0}):
+        with pytest.raises(InputError, match="in another"):
+            merge(Evaluation("one", (low,)), Evaluation("two", (replace(low, **changes),)))
+
+
+def test_a_whole_board_entry() -> None:
+    result = Evaluation("accuracy under pgd linf eps 8/255, steps 40", (row(0), row(1, by="pgd")))
+    got = entry(result, data="cifar10", eps="8/255", architecture="A", name="mine", venue="Here")
+    assert got == {
+        "link": None, "name": "mine", "authors": None, "additional_data": None,
+        "number_forward_passes": 1, "dataset": "cifar10", "venue": "Here", "architecture": "A",
+        "eps": "8/255", "clean_acc": "100.00", "reported": "50.00",
+        "footnote": "accuracy under pgd linf eps 8/255, steps 40; 2 images.",
+    }  # fmt: skip
+    assert entry(result, data="d", eps="1", architecture="A")["venue"] == "Unpublished"
+    assert entry(result, data="d", eps="1", architecture="A")["name"] == ""
+
+
+def test_the_widest_radii_of_each_norm() -> None:
+    for widest, wider in ((Linf(1.0), Linf(1.001)), (L2(6.0), L2(6.001)), (L1(36.0), L1(36.01))):
+        check_scale(widest, (4, 3, 3))
+        with pytest.raises(InputError, match="black and white images are"):
+            check_scale(wider, (4, 3, 3))
+    check_scale(Box(), (1, 1, 1))  # type: ignore[arg-type]
+
+
+def test_a_torn_file_without_a_header_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    Evaluation("name", (row(0), row(1))).write(path)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]) + '{"index": 2')
+    read = Evaluation.read(path)
+    assert (read.name, [r.index for r in read.records]) == ("rows", [0, 1])
+    path.write_text("")
+    assert Evaluation.read(path).records == ()

@@ -175,6 +175,79 @@ def test_the_squares_shrink_as_published() -> None:
     assert shares == [0.8, 0.8, *(0.8 / 2**k for k in (1, 2, 3, 4, 5, 6, 7, 9))]
 
 
+class Asked:
+    """A model of two classes that counts the images it is asked about without a gradient."""
+
+    def __init__(self, score: Callable[[Tensor], Tensor]) -> None:
+        self.score, self.without_gradient = score, 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.without_gradient += 0 if x.requires_grad else len(x)
+        score = self.score(x)
+        return torch.stack([0 * score, score], dim=1)
+
+
+def sums(x: Tensor) -> Tensor:
+    return x.flatten(1).sum(dim=1) - 1000
+
+
+def backwards(x: Tensor) -> Tensor:
+    """The same values, with a gradient that points the wrong way."""
+    total = x.flatten(1).sum(dim=1)
+    return 2 * total.detach() - total - 1000
+
+
+@pytest.mark.parametrize("patience", [1, 7, 20])
+def test_patience_ends_where_the_gradient_gets_further(patience: int) -> None:
+    """Twenty squares of two by two cannot brighten half of 256 pixels; a gradient does at once."""
+    x, y, ball = torch.zeros(3, 1, 16, 16), torch.zeros(3, dtype=torch.int64), Linf(0.25)
+
+    def asked(score: Callable[[Tensor], Tensor], **settings: Any) -> int:
+        model = Asked(score)
+        run(model, x, y, ball, queries=50, p_init=0.02, **settings)
+        return model.without_gradient
+
+    assert asked(sums) == 3 * (1 + 50)  # as it is, and the queries
+    looks = 2  # Auto-PGD looks at its last point without a gradient, and then it is measured
+    assert asked(sums, patience=patience) == 3 * (1 + looks + patience)
+    assert asked(backwards, patience=patience) == 3 * (1 + looks + 50)
+
+
+def test_a_restart_counts_on_from_the_queries_of_those_before() -> None:
+    model, x = scores(10, 3), images(40, 3)
+    y = model(x).argmax(dim=1)
+    found = run(model, x, y, L2(0.8), queries=10, restarts=4)
+    first = run(model, x, y, L2(0.8), queries=10)
+    assert first.done.any()
+    assert torch.equal(found.step[first.done], first.step[first.done])
+    later = found.step[found.done & ~first.done]
+    assert (later > 10).all()
+    assert (later <= 40).all()
+    assert len(set(((later - 1) // 10).tolist())) > 1
+
+
+@pytest.mark.parametrize("p_init", [0.01, 0.25, 1.0])
+def test_the_first_squares_have_the_share_asked_for(p_init: float) -> None:
+    """In l-inf a proposal differs from the first point in one square, of the published side."""
+    seen: list[Tensor] = []
+
+    def model(x: Tensor) -> Tensor:
+        seen.append(x.clone())
+        fall = -torch.tensor([float(len(seen))]).expand(len(x))  # no proposal is ever kept
+        return torch.stack([torch.zeros(len(x)), fall], dim=1)
+
+    x, y = torch.full((1, 1, 8, 8), 0.5), torch.zeros(1, dtype=torch.int64)
+    run(model, x, y, Linf(0.25), queries=9, p_init=p_init)
+    _, first, *proposals = seen
+    side = max(round(math.sqrt(p_init * 64)), 1)
+    for proposal in proposals[:8]:
+        changed = (proposal != first)[0, 0]
+        rows, columns = changed.any(dim=1).nonzero(), changed.any(dim=0).nonzero()
+        assert 1 <= len(columns) <= side
+        assert len(rows) == side
+    assert len(proposals) == 8
+
+
 class Liar(nn.Module):
     """A twin that sees the boundary too early."""
 

@@ -86,7 +86,9 @@ def small() -> tuple[nn.Module, Dataset]:
     return net, Dataset(pixels, torch.tensor([0, 1, 0, 1]), ("a", "b"), "four")
 
 
-@pytest.mark.parametrize("stream", [None, closed(), Logger(), object()], ids=["none", "closed", "logger", "object"])
+@pytest.mark.parametrize(
+    "stream", [None, closed(), Logger(), object()], ids=["none", "closed", "logger", "object"]
+)
 def test_no_usable_standard_error_is_no_error(
     small: tuple[nn.Module, Dataset], stream: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,11 +19,12 @@ from robustlens.errors import Doubtful, InputError, TrainingDiverged, UnknownNam
 from robustlens.losses import adversarial, standard
 from robustlens.nets import SmallCNN, normalised
 from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised
-from robustlens.training import TrainConfig, Trained, train
+from robustlens.streams import Shared, initialised
+from robustlens.training import TrainConfig, Trained, together, train
 from robustlens.training.config import OPTIMISERS
 from robustlens.training.run import Run
 from robustlens.training.schedules import SCHEDULES, one_cycle, piecewise
+from robustlens.training.state import memory, read_state, remember, write_state
 
 CONFIG = TrainConfig(epochs=3, batch_size=40, validation=0.2, augment=Augmentation(padding=2))
 
@@ -58,9 +59,29 @@ def test_schedules_at_known_places() -> None:
     assert SCHEDULES["cosine"](0.5) == pytest.approx(0.5)
 
 
+def test_schedules_turn_where_they_should() -> None:
+    assert [one_cycle(t) for t in (0.0, 0.3, 1.0)] == [0.0, 1.0, 0.0]
+    assert one_cycle(0.2999) < 1
+    assert [piecewise(t) for t in (0.0, 0.7499, 1.0)] == [1.0, 0.1, 0.01]
+    assert [SCHEDULES["cosine"](t) for t in (0.0, 1 / 3, 1.0)] == pytest.approx([1.0, 0.75, 0.0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 1}, {"batch_size": 2}, {"lr": 1e-9}, {"momentum": 0.001}, {"momentum": 0.999},
+     {"weight_decay": 0.0}, {"average": 0.0}, {"average": 0.999}, {"validation": 0.0}],
+)  # fmt: skip
+def test_config_takes_the_ends_of_what_is_allowed(changes: dict) -> None:
+    assert TrainConfig(**changes).as_dict().items() >= changes.items()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"momentum": 0.0}, "momentum is 0.0"),
+        ({"average": 1.0}, "average is 1.0"),
+        ({"average": -0.1}, "average is -0.1"),
+        ({"validation": 1.0}, "validation is 1.0"),
         ({"epochs": 0}, "epochs is 0"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"lr": 0.0}, "lr is 0.0"),
@@ -119,6 +140,94 @@ def test_validation_attack_selects(data: Dataset) -> None:
     assert all(e.score == e.pgd_accuracy for e in done.history)
     assert all(e.pgd_accuracy <= e.clean_accuracy for e in done.history)
     assert all(p.requires_grad for p in model.parameters())
+
+
+class Weight(torch.nn.Module):
+    """One weight, which the logits do not show: all images are of class 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[1.0, 0.0]]) + 0 * self.w.float() * x.flatten(1)[:, :2]
+
+
+def falling(model, x, y, generator):
+    """A loss of slope 1 in the weight, whatever the images."""
+    return 1.0 * model.w
+
+
+def walked(schedule: str, steps: int, lr: float = 0.1, momentum: float = 0.9) -> list[float]:
+    """The weight after each step of SGD with Nesterov momentum on slope 1 (Sutskever 2013)."""
+    w, velocity, after = 1.0, 0.0, []
+    for step in range(1, steps + 1):
+        velocity = momentum * velocity + 1
+        w -= lr * SCHEDULES[schedule](step / steps) * (1 + momentum * velocity)
+        after.append(w)
+    return after
+
+
+def averaged(weights: list[float], decay: float) -> float:
+    """Their moving average: update t, from 0, keeps min(decay, (1 + t) / (10 + t)) of it."""
+    mean = weights[0]
+    for t, w in enumerate(weights[1:], start=1):
+        kept = min(decay, (1 + t) / (10 + t))
+        mean = kept * mean + (1 - kept) * w
+    return mean
+
+
+def fall(**changes) -> Trained:
+    settings = {"epochs": 2, "batch_size": 4, "weight_decay": 0.0, "validation": 0.0, **changes}
+    pixels = torch.zeros(16, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.arange(16) % 2, ("a", "b"), "black")
+    config = TrainConfig(precision="float32", **settings)
+    return train(Weight(), images, falling, config, seed=0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_step_has_the_learning_rate_of_its_own_end(schedule: str) -> None:
+    """Two epochs of four steps: step t of 8 has the rate at t / 8, so the last of a fall has 0."""
+    done = fall(schedule=schedule, average=0.0)
+    assert done.model.w.item() == pytest.approx(walked(schedule, 8)[-1], abs=1e-12)
+    rates = [0.1 * SCHEDULES[schedule](share) for share in (0.5, 1.0)]
+    assert [epoch.lr for epoch in done.history] == pytest.approx(rates, abs=1e-15)
+
+
+@pytest.mark.parametrize("decay", [0.995, 0.25, 2 / 11])
+def test_the_average_of_the_weights_starts_short(decay: float) -> None:
+    done = fall(schedule="piecewise", average=decay)
+    expected = averaged(walked("piecewise", 8), decay)
+    assert done.model.w.item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_batches() -> None:
+    weights = [1.0, *walked("cosine", 8)]
+    losses = [epoch.loss for epoch in fall(schedule="cosine").history]
+    means = [sum(weights[first : first + 4]) / 4 for first in (0, 4)]
+    assert losses == pytest.approx(means, abs=1e-6)
+
+
+def test_of_equal_epochs_the_first_is_kept() -> None:
+    """Half of the images are of class 0, before and after: no epoch is better than the first."""
+    done = fall(schedule="piecewise", epochs=3, batch_size=2, validation=0.5, average=0.0)
+    assert [epoch.clean_accuracy for epoch in done.history] == [0.5, 0.5, 0.5]
+    assert done.best.epoch == 1
+    assert done.model.w.item() == pytest.approx(walked("piecewise", 12)[3], abs=1e-12)
+
+
+def test_a_better_epoch_is_kept_when_worse_ones_follow() -> None:
+    scores = iter([0.25, 0.75, 0.5])
+
+    def validate(self) -> tuple[float, float]:
+        return 1.0, next(scores)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("robustlens.training.run.Run.validate", validate)
+        done = fall(schedule="piecewise", epochs=3, average=0.0)
+    assert [epoch.score for epoch in done.history] == [0.25, 0.75, 0.5]
+    assert done.best.epoch == 2
+    assert done.model.w.item() == pytest.approx(walked("piecewise", 12)[7], abs=1e-12)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -265,7 +374,7 @@ from robustlens.data import load
 from robustlens.losses import standard
 from robustlens.nets import SmallCNN
 from robustlens.recipes import Recipe, fit
-from robustlens.streams import initialised
+from robustlens.streams import Shared, initialised
 from robustlens.training import TrainConfig, train
 model = initialised(0, lambda: SmallCNN(width=4))
 config = TrainConfig(epochs=6, batch_size=50, validation=0.1)
@@ -334,3 +443,175 @@ def test_without_validation_the_last_epoch_is_kept_and_nothing_is_cut(
     assert done.best.clean_accuracy is None
     _, card = fit(Recipe(width=2, images=60, training=config), tmp_path)
     assert card["validation"]["clean_accuracy"] is None
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_what_an_optimiser_remembers_is_given_back(optimiser: str, tmp_path: Path) -> None:
+    def begin() -> tuple[torch.nn.Linear, torch.optim.Optimizer]:
+        net = initialised(0, lambda: torch.nn.Linear(3, 2))
+        return net, OPTIMISERS[optimiser](net.parameters(), TrainConfig(lr=0.1))
+
+    def walk(net: torch.nn.Linear, steps: range, optimiser: torch.optim.Optimizer) -> None:
+        for step in steps:
+            optimiser.zero_grad()
+            net(torch.arange(3.0) + step).square().sum().mul(0.01).backward()
+            optimiser.step()
+
+    whole, straight = begin()
+    walk(whole, range(6), straight)
+    net, first = begin()
+    walk(net, range(3), first)
+    path = tmp_path / "state.safetensors"
+    write_state(path, {"net": net.state_dict(), "momentum": memory(first)}, {"identity": "me"})
+    groups, card = read_state(path, "me")
+    assert card["identity"] == "me"
+    again, second = begin()
+    again.load_state_dict(groups["net"])
+    remember(second, groups["momentum"])
+    walk(again, range(3, 6), second)
+    assert all(map(torch.equal, whole.parameters(), again.parameters()))
+    with pytest.raises(InputError, match="state of another run"):
+        read_state(path, "you")
+
+
+def test_a_fresh_optimiser_remembers_nothing() -> None:
+    net = torch.nn.Linear(3, 2)
+    optimiser = OPTIMISERS["sgd"](net.parameters(), TrainConfig())
+    assert memory(optimiser) == {}
+    remember(optimiser, {})
+    assert optimiser.state_dict()["state"] == {}
+
+
+def test_optimisers_are_those_of_the_config() -> None:
+    config = TrainConfig(lr=0.25, momentum=0.75, weight_decay=0.125)
+    net = torch.nn.Linear(3, 2)
+    (sgd,) = OPTIMISERS["sgd"](net.parameters(), config).param_groups
+    kept = {key: sgd[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
+    assert kept == {"lr": 0.25, "momentum": 0.75, "nesterov": True, "weight_decay": 0.125}
+    adam = OPTIMISERS["adam"](net.parameters(), config)
+    assert isinstance(adam, torch.optim.AdamW)
+    kept = {key: adam.param_groups[0][key] for key in ("lr", "betas", "weight_decay")}
+    assert kept == {"lr": 0.25, "betas": (0.75, 0.999), "weight_decay": 0.125}
+
+
+@pytest.mark.parametrize(("loss", "diverged"), [(1e4, False), (1.1e4, True), (float("inf"), True)])
+def test_a_loss_above_ten_thousand_has_diverged(loss: float, diverged: bool) -> None:
+    def high(model, x, y, generator):
+        return loss + 0 * model.w
+
+    pixels = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.zeros(4, dtype=torch.int64), ("a", "b"), "black")
+    config = TrainConfig(epochs=1, batch_size=2, validation=0.0, precision="float32")
+    if diverged:
+        with pytest.raises(TrainingDiverged, match=f"the loss is {loss:g} at epoch 1, step 1"):
+            train(Weight(), images, high, config, seed=0)
+    else:
+        assert train(Weight(), images, high, config, seed=0).history[0].loss == loss
+
+
+def test_a_loss_that_diverges_late_is_seen_in_the_last_step_of_its_epoch() -> None:
+    calls = []
+
+    def late(model, x, y, generator):
+        calls.append(len(x))
+        return (float("nan") if len(calls) == 3 else 1.0) * model.w
+
+    pixels = torch.zeros(5, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.zeros(5, dtype=torch.int64), ("a", "b"), "black")
+    config = TrainConfig(epochs=2, batch_size=2, validation=0.0, precision="float32")
+    with pytest.raises(TrainingDiverged, match="nan at epoch 1, step 3"):
+        train(Weight(), images, late, config, seed=0)
+    assert calls == [2, 2, 1]
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_of_a_part_is_that_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch, affine: bool, momentum: float | None
+) -> None:
+    """Of two processes the other one is played: what it would send is worked out from its rows."""
+    g = torch.Generator().manual_seed(0)
+    x, slope = (torch.randn(7, 3, 5, generator=g, dtype=torch.float64) for _ in range(2))
+    others, mine, theirs = [0, 2], slice(0, 3), slice(3, 7)
+    whole, part = (
+        torch.nn.BatchNorm1d(3, affine=affine, momentum=momentum).double() for _ in range(2)
+    )
+    if affine:
+        for norm in (whole, part):
+            norm.load_state_dict({**norm.state_dict(), "weight": torch.tensor([1.0, -2.0, 0.5])})
+    x.requires_grad_(True)
+    expected = whole(x)
+    (expected * slope).sum().backward()
+    normal = torch.nn.functional.batch_norm(x.detach(), None, None, training=True)
+    away = x[theirs].detach()
+    variance, mean = torch.var_mean(away, others, correction=0)
+    sent = torch.cat([mean, variance, torch.tensor([20.0], dtype=torch.float64)])
+    sums = [slope[theirs].sum(others), (slope * normal)[theirs].sum(others)]
+
+    def add_up(tensors: list[torch.Tensor]) -> None:
+        tensors[0] += torch.stack(sums)
+
+    monkeypatch.setattr(together, "world", lambda: 2)
+    monkeypatch.setattr(together, "stacked", lambda tensor: torch.stack([tensor, sent]))
+    monkeypatch.setattr(together, "add_up", add_up)
+    here = x.detach()[mine].clone().requires_grad_(True)
+    with together.Together(part).batch_norm():
+        got = part(here)
+        (got * slope[mine]).sum().backward()
+    assert torch.allclose(got, expected[mine], rtol=0, atol=1e-12)
+    assert torch.allclose(here.grad, x.grad[mine], rtol=0, atol=1e-12)
+    for name, buffer in whole.named_buffers():
+        assert torch.allclose(part.get_buffer(name).double(), buffer.double(), atol=1e-12), name
+    if affine:
+        share = [(slope * normal)[mine].sum(others), slope[mine].sum(others)]
+        grads = [part.weight.grad, part.bias.grad]
+        assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(grads, share, strict=True))
+    assert torch.equal(part.eval()(here), type(part).forward(part, here))
+    assert "forward" not in vars(part)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "weight"), [(4, slice(1, 4), 0.75), (2, slice(1, 2), 0.5), (1, None, 0.5)]
+)
+def test_the_loss_of_a_part_weighs_as_its_images(
+    monkeypatch: pytest.MonkeyPatch, size: int, rows: slice | None, weight: float
+) -> None:
+    """A batch smaller than the number of processes is computed by each of them, for its share."""
+    net, seen, added = torch.nn.Linear(1, 1, bias=False), [], []
+    x, y = torch.arange(1.0, 5)[:size, None], torch.arange(size)
+    generator = Shared.like(torch.Generator().manual_seed(0))
+
+    def loss(x: torch.Tensor, y: torch.Tensor, g: Shared) -> torch.Tensor:
+        seen.append((x.flatten().tolist(), y.tolist(), g.rows, g.whole))
+        return net(x).sum()
+
+    monkeypatch.setattr(together, "world", lambda: 2)
+    monkeypatch.setattr(together, "share", lambda total: slice(1, total))
+    monkeypatch.setattr(together, "add_up", added.extend)
+    total = together.Together(net).backward(loss, x, y, generator)
+    mine = slice(0, size) if rows is None else rows
+    assert seen == [(x[mine].flatten().tolist(), y[mine].tolist(), mine, size)]
+    assert generator.rows is None
+    slope = weight * x[mine].sum()
+    assert net.weight.grad.item() == pytest.approx(slope.item())
+    assert total.item() == pytest.approx((slope * net.weight).item())
+    assert not total.requires_grad
+    assert [t.shape for t in added] == [(), (1, 1)]
+    assert added[0] is total
+    assert added[1] is net.weight.grad
+
+
+def test_the_validation_attack_draws_by_the_seed_of_the_run_alike_in_every_epoch() -> None:
+    drawn: list[float] = []
+
+    def drawing(model, x, y, generator):
+        drawn.append(float(torch.rand((), generator=generator)))
+        return x
+
+    pixels = torch.zeros(8, 1, 2, 2, dtype=torch.uint8)
+    images = Dataset(pixels, torch.arange(8) % 2, ("a", "b"), "black")
+    config = TrainConfig(epochs=2, batch_size=2, validation=0.5, precision="float32")
+    for seed in (0, 1):
+        train(Weight(), images, falling, config, seed=seed, validation_attack=drawing)
+    assert len(drawn) == 4
+    assert drawn[0] == drawn[1] != drawn[2] == drawn[3]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustlens.ascend import ascend, value_and_gradient
+from robustlens.ascend import Stay, ascend, value_and_gradient
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.objectives import misclassify
@@ -101,6 +101,83 @@ def test_nan_never_wins() -> None:
     )
     assert never.value.item() == -math.inf
     assert torch.equal(never.best, torch.ones(1, 1))
+
+
+def test_the_first_of_equal_points_is_the_best() -> None:
+    """The value stays, the gradient does not vanish: the point moves on, the best one stays."""
+    x = torch.full((2, 3), 0.5)
+    found = ascend(lambda z: (z - z.detach()).sum(dim=1) + 1, x, Box(), Steepest(0.1), steps=3)
+    assert (found.last > x).all()
+    assert torch.equal(found.best, x)
+    assert torch.equal(found.trace, torch.ones(4, 2))
+
+
+def test_who_leaves_stays_where_it_is_and_the_others_walk_on() -> None:
+    """Rows 1 and 3 leave after step 2, row 0 of the rest after step 3; the last walks alone."""
+    x = torch.arange(4.0).view(4, 1) / 16
+    mask = torch.ones(4, 1, 1, 1) > 0
+
+    def rising(z: Tensor) -> Tensor:
+        return z.flatten(1).sum(dim=1)
+
+    def leave(step: int) -> Stay | None:
+        left = {2: [0, 2], 3: [1]}.get(step)
+        return None if left is None else Stay(torch.tensor(left), rising)
+
+    found = ascend(rising, x.view(4, 1, 1, 1), Masked(Box(), mask), Steepest(0.125), steps=4,
+                   leave=leave)  # fmt: skip
+    last = x.flatten() + torch.tensor([3, 2, 4, 2]) / 8
+    assert torch.equal(found.last.flatten(), last)
+    nan = torch.nan
+    expected = x.flatten() + torch.arange(5)[:, None] / 8
+    expected[2:, [1, 3]], expected[3:, 0] = nan, nan
+    assert torch.equal(found.trace.nan_to_num(-1), expected.nan_to_num(-1))
+    scored = torch.tensor([2, 1, 4, 1]) / 8  # the point after the last step was never looked at
+    assert torch.equal(found.best.flatten(), x.flatten() + scored)
+    assert torch.equal(found.value, x.flatten() + scored)
+
+
+class Counting:
+    """A step to the right, and a state of numbers beside one row an example."""
+
+    def init(self, x: Tensor, ball: Ball, steps: int) -> Any:
+        return torch.tensor(0.125), (steps, torch.arange(len(x), dtype=x.dtype))
+
+    def update(
+        self, x: Tensor, gradient: Tensor, value: Tensor, state: Any, project: Any, ball: Ball
+    ) -> tuple[Tensor, Any]:
+        size, (left, rows) = state
+        return x + size * rows[:, None], (size, (left - 1, rows))
+
+
+def test_the_state_of_a_rule_is_cut_where_it_has_a_row_an_example() -> None:
+    def first(z: Tensor) -> Tensor:
+        return z[:, 0]
+
+    def leave(step: int) -> Stay | None:
+        return Stay(torch.tensor([1, 2]), first) if step == 1 else None
+
+    x = torch.zeros(3, 2)
+    found = ascend(first, x, Box(), Counting(), steps=2, leave=leave)
+    assert found.last[:, 0].tolist() == [0.0, 0.25, 0.5]
+
+
+def test_when_all_have_left_nothing_more_is_looked_at() -> None:
+    looks = []
+
+    def rising(z: Tensor) -> Tensor:
+        looks.append(len(z))
+        return z.sum(dim=1)
+
+    def leave(step: int) -> Stay | None:
+        return Stay(torch.arange(0), rising) if step == 2 else None
+
+    x = torch.zeros(2, 1)
+    found = ascend(rising, x, Box(), Momentum(0.25), steps=9, leave=leave)
+    assert looks == [2, 2]
+    assert torch.equal(found.last, x + 0.5)
+    assert torch.equal(found.best, x + 0.25)
+    assert found.trace.isnan().sum() == 16
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)

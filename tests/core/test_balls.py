@@ -23,9 +23,11 @@ from robustlens.balls import (
     parse_eps,
     per_example,
     radius,
+    rows_of,
     written,
 )
 from robustlens.errors import InputError, UnknownName
+from robustlens.streams import Draws
 
 NORMS = [Linf, L2, L1]
 ORDER = {Linf: math.inf, L2: 2.0, L1: 1.0}
@@ -371,3 +373,83 @@ NO_RADII = [
 def test_what_is_no_radius_is_refused_in_words(unchecked: None, eps: Any) -> None:
     with pytest.raises(InputError, match="expected a finite number >= 0 such as"):
         L2(eps)
+
+
+@pytest.mark.parametrize("rows", [[0], [2, 0], [1, 2]])
+def test_the_mask_of_an_image_goes_with_its_row(rows: list[int]) -> None:
+    mask = torch.eye(3, dtype=torch.bool).view(3, 1, 3, 1).expand(3, 1, 3, 2)
+    center, x = torch.full((3, 2, 3, 2), 0.5), torch.ones(3, 2, 3, 2)
+    for whole in (Masked(Linf(0.25), mask), Masked(Masked(L2(0.25), ~mask.roll(1, 0)), mask)):
+        part = rows_of(whole, torch.tensor(rows))
+        assert torch.equal(part.project(x[rows], center[rows]), whole.project(x, center)[rows])
+        assert part.project(x[rows], center[rows]).ne(0.5).any()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (1, 3, 2), (1, 1, 3, 2), (1, 2, 3, 2)])
+def test_a_mask_for_all_images_stays_for_any_rows(shape: tuple[int, ...]) -> None:
+    mask = torch.arange(math.prod(shape)).view(shape) % 2 > 0
+    whole = Masked(Linf(0.25), mask)
+    center, x = torch.full((3, 2, 3, 2), 0.5), torch.ones(3, 2, 3, 2)
+    for rows in ([1], [0, 2]):
+        part = rows_of(whole, torch.tensor(rows))
+        assert torch.equal(part.project(x[rows], center[rows]), whole.project(x, center)[rows])
+
+
+def test_a_bare_ball_is_the_same_for_any_rows() -> None:
+    assert rows_of(L2(0.5), torch.tensor([1])) == L2(0.5)
+
+
+def test_distances_are_from_the_center() -> None:
+    x, center = torch.tensor([[0.5, 1.0, 0.25]]), torch.tensor([[0.875, 0.5, 0.25]])
+    assert Linf(1.0).distance(x, center).item() == 0.5
+    assert L2(1.0).distance(x, center).item() == Box().distance(x, center).item() == 0.625
+    assert L1(1.0).distance(x, center).item() == 0.875
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_are_made_of_the_draws_of_each_image(dtype: torch.dtype) -> None:
+    center = 0.3 + 0.4 * torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(1)).to(
+        dtype
+    )
+
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    cube = Draws.of(center, generator()).uniform(1, 2, 2)
+    assert torch.allclose(Linf(0.25).sample(center, generator()), center + 0.25 * (2 * cube - 1))
+    draws = Draws.of(center, generator())
+    length, way = draws.uniform() ** 0.25, draws.normal(1, 2, 2)
+    way = way / way.flatten(1).norm(dim=1).view(3, 1, 1, 1)
+    expected = center + 0.25 * length.view(3, 1, 1, 1) * way
+    assert torch.allclose(L2(0.25).sample(center, generator()), expected)
+    draws = Draws.of(center, generator())
+    waits = -(1 - draws.uniform(5)).log()
+    share = waits[:, :4] / waits.sum(dim=1, keepdim=True)
+    sign = torch.where(draws.uniform(4) < 0.5, -1.0, 1.0)
+    expected = center + (0.25 * share * sign).view(3, 1, 2, 2)
+    assert torch.allclose(L1(0.25).sample(center, generator()), expected, atol=1e-6)
+    assert torch.equal(
+        Box().sample(center, generator()), Draws.of(center, generator()).uniform(1, 2, 2)
+    )
+
+
+def test_a_step_under_a_mask_knows_where_it_stands() -> None:
+    """The first pixel has room for half of the budget only, the second may not change."""
+    x, gradient = torch.tensor([[0.75, 0.5, 0.5]]), torch.tensor([[1.0, -4.0, -0.5]])
+    step = Masked(L1(0.5), torch.tensor([True, False, True])).steepest(gradient, x)
+    assert step.tolist() == [[0.5, 0.0, -0.5]]
+
+
+def test_the_mask_of_two_images_is_cut_too() -> None:
+    mask = torch.tensor([True, False, False, True]).view(2, 1, 1, 2)
+    part = rows_of(Masked(Linf(0.25), mask), torch.tensor([1]))
+    moved = part.project(torch.ones(1, 1, 1, 2), torch.full((1, 1, 1, 2), 0.5))
+    assert moved.flatten().tolist() == [0.5, 0.75]
+
+
+@pytest.mark.parametrize("eps", ["8", 1.5, 2, "300/255"])
+def test_a_linf_radius_above_one_is_taken_for_levels(eps: float | str) -> None:
+    with pytest.raises(InputError, match=r"did you mean .*/255"):
+        ball("linf", eps)
+    assert ball("linf", 1) == Linf(1.0)
+    assert ball("l2", eps) == L2(parse_eps(eps))

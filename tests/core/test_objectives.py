@@ -10,6 +10,8 @@ from robustlens.errors import InputError
 from robustlens.objectives import (
     activation,
     dlr,
+    dlr_targeted,
+    expected,
     kl,
     kl_from,
     logit_margin,
@@ -55,6 +57,7 @@ MAKERS = {
     "toward": lambda n, x: toward(n, Y),
     "margin": lambda n, x: margin(n, Y),
     "dlr": lambda n, x: dlr(n, Y),
+    "dlr_targeted": lambda n, x: dlr_targeted(n, torch.stack([Y, (Y + 1) % 4], dim=1)),
     "kl_from": lambda n, x: kl_from(n, x.flip(0)),
     "activation": lambda n, x: activation(n.layer, 3),
     "match": lambda n, x: match(n.layer, n.layer(x.flip(0)).detach()),
@@ -94,6 +97,41 @@ def test_dlr_ignores_shift_and_scale(label: int) -> None:
     value = dlr(lambda x: x, y)(z)
     assert torch.allclose(dlr(lambda x: 7 * x - 5, y)(z), value)
     assert value.item() == pytest.approx([-0.4, 0.4, 1.0][label])
+
+
+@pytest.mark.parametrize("classes", [4, 5, 9])
+def test_the_targeted_ratio_is_equation_7(classes: int) -> None:
+    z = torch.tensor([[5.0, 3.0, -1.0, 1.0, 0.5, -2.0, -3.0, 0.0, -4.0]])[:, :classes]
+    top = sorted(z[0].tolist(), reverse=True)
+    for true, target in ((0, 1), (2, 0), (3, 2)):
+        value = dlr_targeted(lambda x: x, torch.tensor([[true, target]]))(z)
+        gap = (z[0, target] - z[0, true]).item()
+        assert value.item() == pytest.approx(gap / (top[0] - (top[2] + top[3]) / 2))
+        double = dlr_targeted(lambda x: 3 * x + 7, torch.tensor([[true, target]]))(z)
+        assert double.item() == pytest.approx(value.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_with_few_classes_the_targeted_ratio_is_a_difference(classes: int) -> None:
+    z = torch.tensor([[4.0, 1.5, -2.0], [0.0, 1.0, 2.0]])[:, :classes]
+    value = dlr_targeted(lambda x: x, torch.tensor([[0, 1], [1, 0]]))(z)
+    assert value.tolist() == [-2.5, -1.0]
+
+
+def test_ratios_of_equal_logits_are_zero_not_nan() -> None:
+    z, pairs = torch.ones(1, 5), torch.tensor([[0, 1]])
+    assert dlr(lambda x: x, torch.tensor([0]))(z).item() == 0
+    assert dlr_targeted(lambda x: x, pairs)(z).item() == 0
+
+
+def test_an_objective_of_a_random_model_is_averaged() -> None:
+    noise = iter([1.0, 2.0, 6.0])
+    y = torch.tensor([0, 1])
+    often = expected(margin, 3)(lambda x: x + next(noise) * torch.tensor([0.0, 1.0]), y)
+    z = torch.tensor([[0.0, 0.0], [5.0, 0.0]])
+    assert often(z).tolist() == [3.0, 2.0]
+    assert next(noise, None) is None
+    assert expected(margin, 3).__name__ == "margin x3"
 
 
 def test_dlr_needs_three_classes() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, inf
 from typing import Any
@@ -113,6 +114,49 @@ def test_auto_step_returns_at_the_first_checkpoint_when_nothing_beat_the_start()
     assert sizes == pytest.approx([0.2] * 22 + [0.1] * 2)
 
 
+def step_sizes(values: list[float]) -> list[float]:
+    """The step sizes of Auto-PGD of 100 steps, 0.2 at first, where these are the values met."""
+    start, ball, rule = torch.full((1, 1), 0.5), Linf(0.1), AutoStep()
+    x, state, sizes = start, rule.init(start, ball, 100), []
+    for value in values:
+        x, state = rule.update(
+            x, torch.ones(1, 1), torch.tensor([value]), state, lambda z: z.clamp(0.4, 0.6), ball
+        )
+        sizes.append(state.step_size.item())
+    return sizes
+
+
+def test_auto_step_does_not_halve_twice_for_the_same_stall() -> None:
+    """All steps but the first rise, none above the start, so condition 2 alone decides.
+
+    It wants the step size unchanged since the last checkpoint: it holds at every other one.
+    """
+    sizes = step_sizes([1000.0, *(float(step) for step in range(1, 100))])
+    expected = [0.2] * 22 + [0.1] * (57 - 22) + [0.05] * (80 - 57) + [0.025] * (93 - 80)
+    assert sizes == pytest.approx(expected + [0.0125] * (100 - 93))
+
+
+@pytest.mark.parametrize(("falls", "after"), [(4, 0.2), (5, 0.1)])
+def test_auto_step_halves_below_three_quarters_of_rises_not_at_it(falls: int, after: float) -> None:
+    """From the checkpoint 41 to 57 there are 16 steps, of which 12 are three quarters."""
+    values = [float(step) for step in range(60)]
+    for k in range(falls):
+        values[43 + 2 * k] -= 1.5
+    assert step_sizes(values) == pytest.approx([0.2] * 57 + [after] * 3)
+
+
+def test_auto_step_goes_back_to_the_first_of_equal_points() -> None:
+    """The best point of a plateau is the first one met there: ties do not move it."""
+    start, ball, rule = torch.full((1, 1), 0.5), Linf(0.1), AutoStep()
+    state = rule.init(start, ball, 100)
+    x, states = start, []
+    for value in (0.0, 1.0, 1.0, 1.0):
+        states.append(x)
+        x, state = rule.update(x, torch.ones(1, 1), torch.tensor([value]), state, torch.abs, ball)
+    assert torch.equal(state.best, states[1])
+    assert state.rises.item() == 1
+
+
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 37, 100, 1000])
 def test_checkpoints_follow_the_recursion(steps: int) -> None:
     p = [Fraction(0), Fraction(22, 100)]
@@ -159,6 +203,24 @@ def test_momentum_matches_numpy(ball: Linf | L2) -> None:
                 unit = velocity / np.linalg.norm(velocity)
                 point = project_l2(point + 0.02 * unit, row, ball.eps)
         assert found.last[i].numpy() == pytest.approx(point, abs=1e-10)
+
+
+@dataclass(frozen=True)
+class Outward(L2):
+    """A ball whose steepest step depends on where one stands: away from zero."""
+
+    def steepest(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return x.sign()
+
+
+@pytest.mark.parametrize(
+    ("rule", "size"), [(Steepest(0.1875), 0.1875), (Momentum(0.1875), 0.1875), (AutoStep(), 0.5)]
+)
+def test_a_step_has_its_length_and_knows_where_it_stands(rule: Any, size: float) -> None:
+    x, gradient, ball = torch.tensor([[0.875, -0.5, 0.0]]), torch.ones(1, 3), Outward(0.25)
+    state = rule.init(x, ball, 30)
+    moved, _ = rule.update(x, gradient, torch.zeros(1), state, lambda z: z, ball)
+    assert torch.equal(moved, x + size * torch.tensor([[1.0, -1.0, 0.0]]))
 
 
 @pytest.mark.parametrize("rule", [Steepest(0.1), Momentum(0.1), Adam(0.1), AutoStep()], ids=repr)
