@@ -1,7 +1,7 @@
 """Steps for l1: a few pixels at a time, all by as much. Few, because in l1 one pixel is the price.
 
     ascend(objective, x, L1(12.0), SparseSteepest(0.6), steps=40)
-    ascend(objective, x, L1(12.0), SparseAutoStep(), steps=100)     # how few, and how far, it learns
+    ascend(objective, x, L1(12.0), SparseAutoStep(), steps=100)     # learns how few, and how far
 
 The exact step of `L1` puts all on the pixel of the steepest slope, which is right for a linear
 score and for one step only: a net bends, and a walk of such steps visits one pixel after another.
@@ -18,6 +18,9 @@ from robustlens.errors import InputError
 from robustlens.rules import Project
 from robustlens.types import Points, Values
 
+WALL = 1e-6
+"""A pixel as near as this to the wall of [0, 1] stands at it: rounding may leave it before."""
+
 
 def sparse_step(gradient: Points, x: Points, count: Tensor) -> Points:
     """Return a step of l1 length 1: the signs of the `count` (b,) largest |slopes| that are free.
@@ -26,7 +29,7 @@ def sparse_step(gradient: Points, x: Points, count: Tensor) -> Points:
     and all that tie with the last one; a zero gradient gives a zero step.
     """
     g, at = gradient.flatten(1), x.flatten(1)
-    g = torch.where((g > 0) & (at >= 1.0) | (g < 0) & (at <= 0.0), 0.0, g)
+    g = torch.where((g > 0) & (at >= 1.0 - WALL) | (g < 0) & (at <= WALL), 0.0, g)
     size = g.abs()
     place = count.long().clamp(1, g.shape[1])[:, None] - 1
     least = size.sort(dim=1, descending=True).values.gather(1, place)
@@ -65,7 +68,7 @@ class SparseState(NamedTuple):
     """What l1 Auto-PGD remembers; tensors have one entry, or one image, per example."""
 
     step_size: Values
-    count: Values
+    moving: Values
     support: Values
     best: Points
     best_gradient: Points
@@ -94,7 +97,7 @@ class SparseAutoStep:
         low = torch.full_like(x.flatten(1)[:, 0], -torch.inf)
         return SparseState(
             step_size=torch.full_like(low, radius(ball)),
-            count=low,
+            moving=low,
             support=low,
             best=x,
             best_gradient=torch.zeros_like(x),
@@ -125,7 +128,7 @@ class SparseAutoStep:
             state = _begun(x, state, project.center)
         elif state.step % state.every == 0:
             x, gradient, state = _checked(x, gradient, state, project.center, radius(ball))
-        step = sparse_step(inside(ball, gradient), x, state.count)
+        step = sparse_step(inside(ball, gradient), x, state.moving)
         moved = project(torch.addcmul(x, per_example(state.step_size, x), step))
         return moved, state._replace(step=state.step + 1)
 
@@ -140,7 +143,7 @@ def _begun(x: Points, state: SparseState, center: Points) -> SparseState:
     support, whole = _changed(x, center), float(x[:1].numel())
     still = support == 0
     return state._replace(
-        count=torch.where(still, 0.2 * whole, support / 1.5),
+        moving=torch.where(still, 0.2 * whole, support / 1.5),
         support=torch.where(still, whole, support),
     )
 
@@ -154,7 +157,7 @@ def _checked(
     pick = per_example(sparser, x)
     shorter = (state.step_size / 1.5).clamp_min(eps / 10)
     state = state._replace(
-        step_size=torch.where(sparser, eps, shorter), count=support / 1.5, support=support
+        step_size=torch.where(sparser, eps, shorter), moving=support / 1.5, support=support
     )
     x = torch.where(pick, state.best, x)
     return x, torch.where(pick, state.best_gradient, gradient), state
