@@ -1,4 +1,4 @@
-"""AutoAttack of ours and of the package pyautoattack, on the same images of three trained nets.
+"""AutoAttack of ours and of the package pyautoattack, on the same images of four trained nets.
 
     python benchmarks/autoattack_parity.py                       # about an hour on two cores
     python benchmarks/autoattack_parity.py --images 50 --only "CIFAR-10 robust l2"
@@ -8,9 +8,9 @@ Version "standard" of both, with the published budgets, and our version "adaptiv
 alike from every class. Per net and norm it prints the robust accuracy of both, the images that only
 one of them broke, the seconds of each, end to end, and the ratio. An image counts as broken if the
 float32 net gets the returned image wrong and that image is inside the ball and the box; all are
-judged here, the same way. The nets: the l2 robust ResNet-8 of weights/, and two that are trained
-if need be by the recipes below (minutes): the same net without attack, and the quick robust net of
-Fashion-MNIST.
+judged here, the same way. The nets: the ResNet-8 pair of weights/, l2 robust and trained without
+attack, the shipped robust net of Fashion-MNIST, and the quick one, which is trained if need be
+(minutes).
 Every finished line is kept in the folder --out and not computed again.
 """
 
@@ -26,31 +26,21 @@ from peers import describe, module
 from torch import Tensor, nn
 
 from robustlens.attacks import autoattack
-from robustlens.balls import L2, Linf
-from robustlens.data import Augmentation, Dataset, load
+from robustlens.balls import L1, L2, Linf
+from robustlens.data import Dataset, load
 from robustlens.files import write_json
 from robustlens.nets import load as load_net
 from robustlens.provenance import clock, hardware
-from robustlens.recipes import Recipe, fit
+from robustlens.recipes import fit
 from robustlens.streams import stream
 from robustlens.studies.presets import QUICK_ROBUST
-from robustlens.training import TrainConfig
+from robustlens.zoo import pretrained
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "cifar10-l2-0.5.safetensors"
+WEIGHTS = Path(__file__).parents[1] / "weights"
 MODELS = Path("runs/models")
-CIFAR_STANDARD = Recipe(
-    data="cifar10",
-    net="resnet",
-    depth=8,
-    width=48,
-    stem_stride=2,
-    eps="0.5",
-    training=TrainConfig(
-        epochs=15, lr=0.2, validation=0.02, augment=Augmentation(padding=4, flip=True)
-    ),
-)
-Balls = tuple[L2 | Linf, ...]
-Attack = Callable[[nn.Module, Tensor, Tensor, L2 | Linf], Tensor]
+NormBall = L1 | L2 | Linf
+Balls = tuple[NormBall, ...]
+Attack = Callable[[nn.Module, Tensor, Tensor, NormBall], Tensor]
 
 
 @dataclass
@@ -64,24 +54,26 @@ class Side:
 def nets() -> Iterator[tuple[str, Callable[[], nn.Module], str, Balls]]:
     """Name, net, data and balls of each comparison."""
     cpu = torch.device("cpu")
-    cifar: Balls = (L2(0.5), Linf(4 / 255))
+    cifar: Balls = (L2(0.5), Linf(4 / 255), L1(8.0))
     yield "Fashion robust", lambda: fit(QUICK_ROBUST, MODELS, cpu)[0], "fashion", (
-        L2(1.5), Linf(16 / 255))  # fmt: skip
-    yield "CIFAR-10 robust", lambda: load_net(WEIGHTS).model, "cifar10", cifar
-    yield "CIFAR-10 standard", lambda: fit(CIFAR_STANDARD, MODELS, cpu)[0], "cifar10", cifar
+        L2(1.5), Linf(16 / 255), L1(14.0))  # fmt: skip
+    yield "Fashion shipped", lambda: pretrained("fashion-l2-1.5")[0], "fashion", (L1(14.0),)
+    for title, name in (("robust", "cifar10-l2-0.5"), ("standard", "cifar10-standard")):
+        path = WEIGHTS / f"{name}.safetensors"
+        yield f"CIFAR-10 {title}", lambda path=path: load_net(path).model, "cifar10", cifar  # type: ignore[misc]
 
 
-def ours(model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf) -> Tensor:
+def ours(model: nn.Module, x: Tensor, y: Tensor, ball: NormBall) -> Tensor:
     return autoattack(model, x, y, ball, generator=stream(0, "parity"))
 
 
-def adaptive(model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf) -> Tensor:
+def adaptive(model: nn.Module, x: Tensor, y: Tensor, ball: NormBall) -> Tensor:
     return autoattack(model, x, y, ball, version="adaptive", generator=stream(0, "parity"))
 
 
-def theirs(model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf) -> Tensor:
+def theirs(model: nn.Module, x: Tensor, y: Tensor, ball: NormBall) -> Tensor:
     peer = module("pyautoattack", "pyautoattack")
-    norm = "L2" if isinstance(ball, L2) else "Linf"
+    norm = {L1: "L1", L2: "L2", Linf: "Linf"}[type(ball)]
     attack = peer.AutoAttack(
         model, norm=norm, eps=ball.eps, version="standard", device=x.device, seed=0
     )
@@ -90,7 +82,7 @@ def theirs(model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf) -> Tensor:
     return images.detach()
 
 
-def side(attack: Attack, model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf) -> Side:
+def side(attack: Attack, model: nn.Module, x: Tensor, y: Tensor, ball: NormBall) -> Side:
     """Run one of the two and judge its images: the same way for both."""
     with clock() as seconds:
         moved = attack(model, x, y, ball)
@@ -103,7 +95,7 @@ def side(attack: Attack, model: nn.Module, x: Tensor, y: Tensor, ball: L2 | Linf
 
 
 def compare(
-    title: str, net: nn.Module, data: Dataset, ball: L2 | Linf, count: int, out: Path
+    title: str, net: nn.Module, data: Dataset, ball: NormBall, count: int, out: Path
 ) -> dict[str, Side]:
     """Return both sides, from the file of an earlier run where there is one."""
     path = out / f"{title} {ball} {count}.json".replace("/", "_").replace(" ", "-")

@@ -24,7 +24,7 @@ LAYERS = [
     {"fetch"},
     {"balls", "modes", "answers"},
     {"rules", "objectives", "doubts"},
-    {"ascend"},  # end of the core
+    {"ascend", "sparse"},  # end of the core
     {"schedules", "nets"},
     {"data"},
     {"threats"},
@@ -40,7 +40,7 @@ LAYERS = [
     {"cli", "web", "__main__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-CORE = {"types", "balls", "rules", "ascend", "objectives", "streams", "modes", "answers"}
+CORE = {"types", "balls", "rules", "sparse", "ascend", "objectives", "streams", "modes", "answers"}
 GROUND = {"errors", "files", "processes", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "features"),

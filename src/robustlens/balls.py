@@ -10,7 +10,7 @@ point may stand outside by rounding; feasibility holds up to 1e-6 relative to ma
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -330,12 +330,24 @@ class Masked:
         return self.ball.distance(x, center)
 
 
-def around(ball: Ball, center: Points) -> Callable[[Points], Points]:
+@dataclass(frozen=True)
+class Around:
+    """The projection of a ball around a `center` that is given already."""
+
+    center: Points
+    onto: Callable[[Points], Points]
+
+    def __call__(self, x: Points) -> Points:
+        """Return the projection of x."""
+        return self.onto(x)
+
+
+def around(ball: Ball, center: Points) -> Around:
     """Return the projection of the ball around `center`; what all calls share is done once."""
     if type(ball) is not Linf:
-        return partial(ball.project, center=center)
+        return Around(center, partial(ball.project, center=center))
     low, high = ball.walls(center)
-    return partial(torch.clamp, min=low, max=high)
+    return Around(center, partial(torch.clamp, min=low, max=high))
 
 
 def rows_of(ball: Ball, rows: Tensor) -> Ball:
@@ -346,16 +358,36 @@ def rows_of(ball: Ball, rows: Tensor) -> Ball:
     return Masked(rows_of(ball.ball, rows), ball.mask[rows] if own else ball.mask)
 
 
+def unmasked(ball: Ball) -> Ball:
+    """Return the ball under any masks."""
+    while isinstance(ball, Masked):
+        ball = ball.ball
+    return ball
+
+
+def inside(ball: Ball, gradient: Points) -> Points:
+    """Return the gradient with 0 where a mask of the ball forbids any change."""
+    while isinstance(ball, Masked):
+        gradient = torch.where(ball.mask, gradient, 0.0)
+        ball = ball.ball
+    return gradient
+
+
 def radius(ball: Ball) -> float:
     """Return eps of a norm ball, also under a mask; raise `InputError` where there is none."""
-    inner = ball
-    while isinstance(inner, Masked):
-        inner = inner.ball
+    inner = unmasked(ball)
     if not hasattr(inner, "eps"):
         raise InputError(
             f"{ball} has no eps", "a ball with a radius: Linf, L2 or L1", "change the ball or rule"
         )
     return float(inner.eps)
+
+
+def widened(ball: Ball, factor: float) -> Ball:
+    """Return the same ball with its radius times `factor`, also under masks."""
+    if isinstance(ball, Masked):
+        return Masked(widened(ball.ball, factor), ball.mask)
+    return replace(ball, eps=factor * radius(ball))  # type: ignore[type-var]
 
 
 BALLS: dict[str, Callable[[float], Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}

@@ -9,7 +9,6 @@ point of the largest objective instead, as training wants it. With a `twin`, a f
 the model, the search runs on the twin and every success is confirmed on the model.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,11 +27,12 @@ from robustlens.attacks.method import (
     wrong,
 )
 from robustlens.attacks.search import SHORTEST, Failed, Search, step_length
-from robustlens.balls import Ball, radius, rows_of
+from robustlens.balls import L1, Ball, radius, unmasked, widened
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
 from robustlens.rules import AutoStep, Momentum, Rule, Steepest
+from robustlens.sparse import SparseAutoStep, SparseSteepest
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Logits, Model
 
@@ -175,7 +175,7 @@ def apgd(
     With `objective=dlr` it is APGD-DLR. Source: Croce & Hein 2020, section 3 and Algorithm 1; for
     l1 with the step of `L1`. Arguments and errors as `pgd`.
     """
-    search = Search(ball, AutoStep(), steps, restarts, start, failed, twin)
+    search = _auto(ball, steps, restarts=restarts, start=start, failed=failed, twin=twin)
     return search(model, x, y, objective, wrong, generator)
 
 
@@ -204,14 +204,13 @@ def apgd_targeted(
     with torch.no_grad():
         aims = rivals(model(x), y, targets)
     found = nothing_found(x)
-    search = Search(ball, AutoStep(), steps, twin=twin)
+    search = _auto(ball, steps, twin=twin)
     for number, aim in enumerate(aims.repeat(1, restarts).unbind(dim=1)):
         left = torch.nonzero(~found.done).flatten()
         if not len(left):
             break
         pairs = torch.stack([y, aim], dim=1)[left]
-        within = replace(search, ball=rows_of(ball, left))
-        new = within(model, x[left], pairs, dlr_targeted, _wrong_pair, generator)
+        new = search.at(left)(model, x[left], pairs, dlr_targeted, _wrong_pair, generator)
         found = found.merge(left, new, number * steps)
     return found
 
@@ -260,10 +259,30 @@ def random_search(
     return search(model, x, y, misclassify, wrong, generator)
 
 
+def _auto(ball: Ball, steps: int, **settings: Any) -> Search:
+    """Return the search of Auto-PGD, `steps` in all.
+
+    In l1 it walks through the balls of 3 and 2 eps first, with 3 of 10 steps in each, and begins
+    at a normal draw put back into the widest of them (Croce & Hein 2021, section 3.3).
+    """
+    if not isinstance(unmasked(ball), L1):
+        return Search(ball, AutoStep(), steps, **settings)
+    share = 3 * steps // 10
+    wider = tuple((widened(ball, times), share) for times in (3, 2) if share > 0)
+    left = steps - share * len(wider)
+    return Search(ball, SparseAutoStep(), left, **settings, wider=wider, draw=_cut_normal)
+
+
+def _cut_normal(ball: Ball, x: Images, generator: torch.Generator) -> Images:
+    """Return a normal draw around x, put back into the ball: in l1 a few pixels, far out."""
+    return ball.project(x + Draws.of(x, generator).normal(*x.shape[1:]), x)
+
+
 def _rule(ball: Ball, steps: int, step_size: float | None, rule: Rule[Any] | None) -> Rule[Any]:
     if rule is not None and step_size is not None:
         raise InputError("both rule and step_size", "one of them", "drop step_size")
-    return rule or Steepest(step_length(ball, steps) if step_size is None else step_size)
+    kind = SparseSteepest if isinstance(unmasked(ball), L1) else Steepest
+    return rule or kind(step_length(ball, steps) if step_size is None else step_size)
 
 
 def _wrong_pair(z: Logits, pairs: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Search(ball, AutoStep(), steps=100)(model, x, y, misclassify, wrong, generator)
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -35,6 +35,9 @@ class Search:
     The search runs on `twin` if there is one, a faster stand-in for the model, and on the model
     otherwise. Whatever the twin takes for a success is looked at by the model, and counts and
     leaves only if the model agrees; else the search for that image goes on.
+
+    With `wider`, balls and the steps in each, every restart first walks through those, and goes
+    on from the best point met; what it meets there lies outside the ball and does not count.
     """
 
     ball: Ball
@@ -44,6 +47,8 @@ class Search:
     start: Images | None = None
     failed: Failed = "clean"
     twin: Model | None = None
+    wider: tuple[tuple[Ball, int], ...] = ()
+    draw: Callable[[Ball, Images, torch.Generator], Images] | None = None
 
     def __call__(
         self,
@@ -61,24 +66,48 @@ class Search:
             raise InputError(f"steps is {self.steps}", "a whole number >= 0", "change steps")
         hunt = Hunt(model, x, y, objective, success, self.twin, self.failed)
         hunt.look()
+        before = sum(steps for _, steps in self.wider)
         for restart in range(self.restarts):
-            rows = hunt.begin(restart * self.steps)
+            rows = hunt.begin(restart * (before + self.steps) + before)
             if not len(rows):
                 break
-            center, within = x[rows], rows_of(self.ball, rows)
             given = self.start if restart == 0 else None
+            start = (self._sample(x, generator) if given is None else given)[rows]
+            here, center = self.at(rows), x[rows]
+            if self.wider:
+                climb = objective(self.twin or model, y[rows])
+                start, lost = here._approach(climb, center, start)
+                hunt.not_finite.index_add_(0, rows, lost)
             walked = ascend(
                 hunt.objective(),
                 center,
-                within,
+                here.ball,
                 self.rule,
                 steps=self.steps,
-                start=(self.ball.sample(x, generator) if given is None else given)[rows],
+                start=start,
                 leave=hunt.leave if self.failed == "clean" else None,
             )
             hunt.not_finite.index_add_(0, rows, walked.not_finite)
             hunt.judge()
         return hunt.found(x)
+
+    def at(self, rows: Tensor) -> "Search":
+        """Return the search for some of the images."""
+        wider = tuple((rows_of(ball, rows), steps) for ball, steps in self.wider)
+        return replace(self, ball=rows_of(self.ball, rows), wider=wider)
+
+    def _sample(self, x: Images, generator: torch.Generator) -> Images:
+        """Draw where a restart begins."""
+        first = self.wider[0][0] if self.wider else self.ball
+        return first.sample(x, generator) if self.draw is None else self.draw(first, x, generator)
+
+    def _approach(self, objective: Objective, x: Images, start: Images) -> tuple[Images, Tensor]:
+        """Return the best point of the walk through the wider balls; how many were not finite."""
+        lost = torch.zeros_like(x.flatten(1)[:, 0], dtype=torch.int64)
+        for ball, steps in self.wider:
+            walked = ascend(objective, x, ball, self.rule, steps=steps, start=start)
+            start, lost = walked.best, lost + walked.not_finite
+        return start, lost
 
 
 See = Callable[[Points, Tensor], Images]
