@@ -325,6 +325,7 @@ def test_an_objective_that_asks_often_is_decided_by_the_mean_of_the_probabilitie
     assert ask([little, right_]) == [True, False]
     assert ask([little, little], [little, much]) == [True, False]
     assert ask([little, little], [little, little], [much, little]) == [False, True]
+    assert ask([little, [50.0, 0.0]], [much, [50.0, 0.0]]) == [False, False]
     assert torch.tensor([little, little, much]).softmax(dim=1).mean(dim=0).argmax().item() == 0
 
 

@@ -136,13 +136,24 @@ def test_auto_step_does_not_halve_twice_for_the_same_stall() -> None:
     assert sizes == pytest.approx(expected + [0.0125] * (100 - 93))
 
 
-@pytest.mark.parametrize(("falls", "after"), [(4, 0.2), (5, 0.1)])
-def test_auto_step_halves_below_three_quarters_of_rises_not_at_it(falls: int, after: float) -> None:
-    """From the checkpoint 41 to 57 there are 16 steps, of which 12 are three quarters."""
-    values = [float(step) for step in range(60)]
+@pytest.mark.parametrize(
+    ("first", "checkpoint", "falls", "after"),
+    [(41, 57, 4, 0.2), (41, 57, 5, 0.1), (0, 22, 5, 0.2), (0, 22, 6, 0.1)],
+)
+def test_auto_step_halves_below_three_quarters_of_rises_not_at_it(
+    first: int, checkpoint: int, falls: int, after: float
+) -> None:
+    """From 41 to 57 there are 16 steps, of which 12 are three quarters; 22 need 17."""
+    values = [float(step) for step in range(checkpoint + 3)]
     for k in range(falls):
-        values[43 + 2 * k] -= 1.5
-    assert step_sizes(values) == pytest.approx([0.2] * 57 + [after] * 3)
+        values[first + 2 + 2 * k] -= 1.5
+    assert step_sizes(values) == pytest.approx([0.2] * checkpoint + [after] * 3)
+
+
+def test_auto_step_compares_with_the_best_at_the_last_checkpoint() -> None:
+    """After 22 all steps rise but none gets above what was met before: at 41 that is a stall."""
+    values = [float(step) for step in range(23)] + [-100.0 + step for step in range(20)]
+    assert step_sizes(values) == pytest.approx([0.2] * 41 + [0.1] * 2)
 
 
 def test_auto_step_goes_back_to_the_first_of_equal_points() -> None:
