@@ -173,17 +173,19 @@ def test_evaluate_a_model_that_someone_brings(
     assert "did you mean 8/255?" in eight
     far = refusal(capsys, *words, "their_pkg:build", "--eps", "128")
     assert "black and white images are 28 apart" in far
-    assert "not finite for 1 of 1" in refusal(capsys, *words, "their_pkg:Nan")
+    assert "not finite for 8 of 8" in refusal(capsys, *words, "their_pkg:Nan")
     assert "shape (1, 10, 1)" in refusal(capsys, *words, "their_pkg:Deep")
     words[1:1] = ["--steps", "1"]
     got = answer(capsys, *words, "their_pkg:build")
     assert got["numbers"]["clean accuracy"]["n"] == 20
     assert "gives a int" in refusal(capsys, *words, "their_pkg:nothing")
     assert "no weights here" in refusal(capsys, *words, "their_pkg:raising")
-    assert "a differentiable model" in refusal(capsys, *words, "their_pkg:Deaf")
+    assert "a model without a gradient" in refusal(capsys, *words, "their_pkg:Deaf")
+    queries = ("--attack", "square", "--queries", "20", "--records", str(tmp_path / "deaf.jsonl"))
+    assert main([*words[:1], *words[3:], "their_pkg:Deaf", *queries]) == 0
     assert "3 classes for data with 10" in refusal(capsys, *words, "their_pkg:three")
     assert main([*words, "their_pkg:Masked"]) == 0
-    assert "gradient at the first image is zero" in capsys.readouterr().err
+    assert "gradient at the first images is zero" in capsys.readouterr().err
     assert "batch size 0" in refusal(capsys, *words, "their_pkg:build", "--batch-size", "0")
     assert "no_such_pkg" in refusal(capsys, *words, "no_such_pkg:build")
     assert "module:function" in refusal(capsys, *words, "their_pkg:absent")

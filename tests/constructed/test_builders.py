@@ -246,6 +246,7 @@ class Scaled(nn.Module):
         return self.body(x * self.scale)
 
 
+@pytest.mark.filterwarnings("ignore:no fast twin")
 @pytest.mark.parametrize("kind", ["number", "tensor", "buffer"])
 def test_a_build_of_the_same_weights_in_another_model_is_refused(
     source: Dataset, trained, tmp_path: Path, kind: str

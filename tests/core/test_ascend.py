@@ -10,9 +10,11 @@ from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.objectives import misclassify
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest
+from robustlens.sparse import SparseAutoStep, SparseSteepest
 
 DUAL = {Linf: 1.0, L2: 2.0, L1: math.inf}
-RULES = [Steepest(0.03), Momentum(0.03), Adam(0.02), AutoStep()]
+RULES = [Steepest(0.03), Momentum(0.03), Adam(0.02), AutoStep(), SparseSteepest(0.03),
+         SparseAutoStep()]  # fmt: skip
 
 
 def start_and_weights(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -84,7 +86,7 @@ def test_best_is_the_largest_value_met_and_never_below_the_start(rule: Any, ball
         assert torch.allclose(bumpy(found.best), found.value, atol=1e-6)
         assert (found.value >= bumpy(x)).all()
         values.append(found.value)
-    if not isinstance(rule, AutoStep):  # whose checkpoints depend on the number of steps
+    if not isinstance(rule, AutoStep | SparseAutoStep):  # whose checks depend on `steps`
         assert (torch.stack(values).diff(dim=0) >= 0).all()
 
 

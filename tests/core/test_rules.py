@@ -13,6 +13,7 @@ from robustlens.ascend import ascend
 from robustlens.balls import L2, Box, Linf
 from robustlens.errors import InputError
 from robustlens.rules import Adam, AutoStep, Momentum, Steepest, checkpoints
+from robustlens.sparse import SparseAutoStep, SparseSteepest
 
 Array = np.ndarray[Any, Any]
 Project = Callable[[Array], Array]
@@ -234,7 +235,11 @@ def test_a_step_has_its_length_and_knows_where_it_stands(rule: Any, size: float)
     assert torch.equal(moved, x + size * torch.tensor([[1.0, -1.0, 0.0]]))
 
 
-@pytest.mark.parametrize("rule", [Steepest(0.1), Momentum(0.1), Adam(0.1), AutoStep()], ids=repr)
+@pytest.mark.parametrize(
+    "rule",
+    [Steepest(0.1), Momentum(0.1), Adam(0.1), AutoStep(), SparseSteepest(0.1), SparseAutoStep()],
+    ids=repr,
+)
 def test_a_zero_gradient_moves_nothing(rule: Any) -> None:
     x = torch.rand(2, 4, generator=torch.Generator().manual_seed(0))
     found = ascend(lambda z: (z * 0).sum(dim=1), x, L2(0.5), rule, steps=5)

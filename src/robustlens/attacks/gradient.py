@@ -91,7 +91,8 @@ def pgd(
         step_size: default 2.5 * eps / steps (Madry et al. 2018, p. 12).
         restarts: how many random starts, for the images that are not fooled yet.
         objective: what to maximise; `misclassify`, `margin` or `dlr`, say.
-        rule: the step rule, instead of `Steepest(step_size)`.
+        rule: the step rule, instead of `Steepest(step_size)`; in l1 of `SparseSteepest(step_size)`,
+            which is sparse l1 descent (Tramèr & Boneh 2019).
         start: where the first restart begins (x itself for none at random).
         failed: what to return where no restart fools the model: the clean image, or the worst
             point met. With "worst" no image stops early, and of several points that fool the
@@ -172,8 +173,9 @@ def apgd(
 ) -> Found:
     """Return images that fool the model by Auto-PGD, which chooses its own step sizes.
 
-    With `objective=dlr` it is APGD-DLR. Source: Croce & Hein 2020, section 3 and Algorithm 1; for
-    l1 with the step of `L1`. Arguments and errors as `pgd`.
+    With `objective=dlr` it is APGD-DLR. In l1 it walks through the balls of 3 and 2 eps first, with
+    3 of 10 steps in each, by the rule `SparseAutoStep`. Source: Croce & Hein 2020, section 3 and
+    Algorithm 1; 2021 ("Mind the box"), section 3, for l1. Arguments and errors as `pgd`.
     """
     search = _auto(ball, steps, restarts=restarts, start=start, failed=failed, twin=twin)
     return search(model, x, y, objective, wrong, generator)

@@ -11,7 +11,7 @@ from robustlens.ascend import value_and_gradient
 from robustlens.cli.tracing import in_words, own_frames
 from robustlens.data import Dataset, batches
 from robustlens.doubts import doubt
-from robustlens.errors import InputError, ModelFailed
+from robustlens.errors import InputError, ModelFailed, NoGradient
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
 from robustlens.nets import Checkpoint, load
@@ -62,12 +62,14 @@ def imported(path: str) -> nn.Module:
 
 
 def probe(model: nn.Module, data: Dataset) -> None:
-    """Try one image forwards and backwards, so that a misfit is said before the work, in words."""
-    x, y = next(batches(data, 1))
+    """Try a few images forwards and backwards, so that a misfit is said before the work, in words."""
+    x, y = next(batches(data, min(len(data), 8)))
     try:
         with frozen(model):
             classes = checked_logits(model, x, 0 * y).shape[1]
             gradient = value_and_gradient(misclassify(model, y.clamp(max=classes - 1)), x)[1]
+    except NoGradient:
+        gradient = torch.zeros_like(x)  # attacks that need one refuse the model by themselves
     except InputError:
         raise
     except Exception as error:  # it is someone's code: it may raise anything
@@ -86,6 +88,6 @@ def probe(model: nn.Module, data: Dataset) -> None:
         )
     if not gradient.any():
         doubt(
-            "the gradient at the first image is zero everywhere. PGD follows gradients, so its "
+            "the gradient at the first images is zero everywhere. PGD follows gradients, so its "
             "accuracy may say nothing about this model."
         )
