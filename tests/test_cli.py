@@ -174,7 +174,7 @@ def test_evaluate_a_model_that_someone_brings(
     far = refusal(capsys, *words, "their_pkg:build", "--eps", "128")
     assert "black and white images are 28 apart" in far
     assert "not finite for 8 of 8" in refusal(capsys, *words, "their_pkg:Nan")
-    assert "shape (1, 10, 1)" in refusal(capsys, *words, "their_pkg:Deep")
+    assert "shape (8, 10, 1)" in refusal(capsys, *words, "their_pkg:Deep")
     words[1:1] = ["--steps", "1"]
     got = answer(capsys, *words, "their_pkg:build")
     assert got["numbers"]["clean accuracy"]["n"] == 20

@@ -80,7 +80,7 @@ def auto(start: Array, center: Array, eps: float, steps: int) -> tuple[list[floa
 @pytest.mark.parametrize("steps", [30, 60])
 @pytest.mark.parametrize("at_center", [True, False])
 def test_l1_auto_step_walks_as_the_paper_says(steps: int, at_center: bool) -> None:
-    g = torch.Generator().manual_seed(4)
+    g = torch.Generator().manual_seed(6)
     x, eps = torch.rand(10, 12, generator=g, dtype=torch.float64), 0.8
     x[:, :3] = x[:, :3].round()  # pixels at the walls
     start = L1(eps).project(x + torch.randn(x.shape, generator=g, dtype=x.dtype), x)

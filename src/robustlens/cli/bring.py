@@ -62,7 +62,7 @@ def imported(path: str) -> nn.Module:
 
 
 def probe(model: nn.Module, data: Dataset) -> None:
-    """Try a few images forwards and backwards, so that a misfit is said before the work, in words."""
+    """Try a few images forwards and backwards, so that a misfit is said in words before."""
     x, y = next(batches(data, min(len(data), 8)))
     try:
         with frozen(model):
