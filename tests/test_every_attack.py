@@ -92,6 +92,7 @@ def test_promises(name: str, kind: Callable[[float], Any], classes: int, channel
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the model was handed over in training mode")
 @pytest.mark.parametrize("kind", RADII, ids=lambda k: k.__name__)
 @pytest.mark.parametrize(("classes", "channels"), [(2, 3), (3, 1), (10, 1)])
 @pytest.mark.parametrize("version", ["standard", "adaptive", "plus", "rand"])

@@ -372,3 +372,15 @@ def test_a_torn_file_without_a_header_has_none(tmp_path: Path) -> None:
     assert (read.name, [r.index for r in read.records]) == ("rows", [0, 1])
     path.write_text("")
     assert Evaluation.read(path).records == ()
+
+
+def test_a_copy_that_somebody_keeps_beside_the_records_stays(
+    trained: Any, data: Dataset, tmp_path: Path
+) -> None:
+    path, copy = tmp_path / "rows.jsonl", tmp_path / "rows.jsonl.partial-copy"
+    for _ in range(2):
+        attacked_accuracy(
+            trained.model, data, bind(pgd, L2(0.5), steps=1), seed=0, batch_size=8, save=path
+        )
+        copy.write_text(path.read_text())
+    assert copy.read_text() == path.read_text()

@@ -38,12 +38,12 @@ class Answers:
     def __call__(self, x: Images) -> Logits:
         """Return the logits (b, k), rows without an answer NaN; `x` stays as it is."""
         given = x if self.asked and not self.copies else x.clone()
-        version = given._version
+        version = _writes(given)
         z = scores(self.model(given), x)
         if not self.asked:
-            self.copies = given._version != version or not torch.equal(given, x)
+            self.copies = _writes(given) != version or not torch.equal(given, x)
             self._look_at(z)
-        elif not self.copies and given._version != version:
+        elif not self.copies and _writes(given) != version:
             raise InputError(
                 "a model that writes into its input, but did not at first",
                 "the images left as they are",
@@ -85,6 +85,7 @@ def scores(output: Any, x: Images) -> Logits:
         )
     if z.dtype in (torch.float32, x.dtype):
         return z
+    z = z if z.is_floating_point() else z.double()
     if z.dtype == torch.float64:
         z = z - z.detach().amax(dim=1, keepdim=True).nan_to_num(posinf=0.0, neginf=0.0)
     return z.float()
@@ -117,6 +118,11 @@ def check_labels(y: Labels, classes: int) -> None:
             f"labels from 0 to {classes - 1}",
             "leave out images without a class, or use the data the model was trained for",
         )
+
+
+def _writes(x: Tensor) -> int:
+    """Return how often x was written into; inference mode does not count."""
+    return 0 if x.is_inference() else x._version
 
 
 def _unwrapped(output: Any, count: int) -> Tensor:

@@ -152,3 +152,16 @@ def test_two_classes_of_one_logit() -> None:
     z = two_classes(head)(x)
     assert torch.equal(z.argmax(dim=1) == 1, head(x)[:, 0] > 0)
     assert torch.allclose(z.softmax(dim=1)[:, 1], head(x)[:, 0].sigmoid())
+
+
+def test_whole_numbers_with_a_large_constant_keep_their_decision() -> None:
+    z = (net(x) * 1000).long() + 2**40
+    read = scores(z, x)
+    assert torch.equal(read.argmax(dim=1), z.argmax(dim=1))
+    assert torch.allclose(read.diff(dim=1), z.diff(dim=1).float())
+
+
+def test_a_caller_in_inference_mode_is_answered() -> None:
+    with torch.inference_mode():
+        assert torch.equal(Answers(net)(x + 0), net(x))
+        assert torch.equal(Answers(bgr)(x + 0), net(x[:, [2, 1, 0]]))

@@ -12,6 +12,7 @@ Of several processes (see `processes`) each writes a part beside the file: `path
 `path.part1` and so on. Whatever number of processes goes on with a killed run takes up all parts.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
@@ -114,7 +115,8 @@ def _files(path: Path | None) -> list[Path]:
     """Return the file of a run and its parts, as far as they exist."""
     if path is None or not path.parent.is_dir():
         return []
-    parts = (p for p in path.parent.iterdir() if p.name.startswith(f"{path.name}.part"))
+    ours = re.compile(re.escape(path.name) + r"\.part\d+")
+    parts = (p for p in path.parent.iterdir() if ours.fullmatch(p.name))
     return [file for file in (path, *sorted(parts)) if file.exists()]
 
 
