@@ -163,6 +163,8 @@ def test_evaluate_a_model_that_someone_brings(
         "    def forward(self, x):\n        return x.flatten(1)[:, :10, None]\n"
         "class Masked(torch.nn.Module):\n"
         "    def forward(self, x):\n        return x.sign().flatten(1)[:, :10]\n"
+        "class Dict(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return {'logits': x.flatten(1)[:, :10]}\n"
         "def three():\n"
         "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 3))\n"
     )
@@ -183,6 +185,8 @@ def test_evaluate_a_model_that_someone_brings(
     assert "a model without a gradient" in refusal(capsys, *words, "their_pkg:Deaf")
     queries = ("--attack", "square", "--queries", "20", "--records", str(tmp_path / "deaf.jsonl"))
     assert main([*words[:1], *words[3:], "their_pkg:Deaf", *queries]) == 0
+    assert main([*words, "their_pkg:Dict"]) == 0
+    assert "its logits are taken" in capsys.readouterr().err
     assert "3 classes for data with 10" in refusal(capsys, *words, "their_pkg:three")
     assert main([*words, "their_pkg:Masked"]) == 0
     assert "gradient at the first images is zero" in capsys.readouterr().err

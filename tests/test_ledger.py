@@ -295,7 +295,7 @@ def test_batches_of_nothing_are_refused(size: int) -> None:
 def test_another_header_is_refused_by_the_names_of_what_differs(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     opened(path)
-    with pytest.raises(InputError, match=r"its seed, size differ \(there 0, None\)"):
+    with pytest.raises(InputError, match=r"its seed, size differ \(there 0\)"):
         Ledger.open(path, {"name": "a run", "seed": 1, "size": 2}, batch_size=4, total=10)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from robustlens.answers import Answers
 from robustlens.ascend import value_and_gradient
 from robustlens.cli.tracing import in_words, own_frames
 from robustlens.data import Dataset, batches
@@ -61,15 +62,23 @@ def imported(path: str) -> nn.Module:
     return model
 
 
-def probe(model: nn.Module, data: Dataset) -> None:
+WITHOUT_GRADIENT = ("square", "hopskipjump", "random_search", "autoattack")
+"""Attacks that work, or go on, where a model has no gradient."""
+
+
+def probe(model: nn.Module, data: Dataset, *, attack: str = "") -> None:
     """Try a few images forwards and backwards, so that a misfit is said in words before."""
     x, y = next(batches(data, min(len(data), 8)))
     try:
         with frozen(model):
             classes = checked_logits(model, x, 0 * y).shape[1]
-            gradient = value_and_gradient(misclassify(model, y.clamp(max=classes - 1)), x)[1]
+            gradient = value_and_gradient(misclassify(Answers(model), y.clamp(max=classes - 1)), x)[
+                1
+            ]
     except NoGradient:
-        gradient = torch.zeros_like(x)  # attacks that need one refuse the model by themselves
+        if attack not in WITHOUT_GRADIENT:
+            raise
+        gradient = torch.ones_like(x)  # nothing to warn of: none is asked for
     except InputError:
         raise
     except Exception as error:  # it is someone's code: it may raise anything

@@ -74,7 +74,7 @@ class Evaluate(Command):
         data = on_device_of(model, images(self.data, self.split, self.size, [found]))
         data = data.take(self.limit) if self.limit else data
         check_scale(attack.ball, data.shape)
-        probe(model, data)
+        probe(model, data, attack=self.attack)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
         with clock() as seconds:
             result = self._measured(model, data, attack, save)
