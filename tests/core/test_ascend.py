@@ -250,3 +250,17 @@ def test_one_value_per_example_is_required(objective: Any, steps: int) -> None:
 def test_negative_steps_are_refused() -> None:
     with pytest.raises(InputError, match="steps is -1"):
         ascend(lambda x: x.sum(dim=1), torch.rand(2, 3), Box(), Steepest(1.0), steps=-1)
+
+
+def test_an_error_of_a_backward_pass_keeps_its_type() -> None:
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.sum(dim=1)
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise RuntimeError("in my backward")
+
+    with pytest.raises(RuntimeError, match="in my backward"):
+        value_and_gradient(Broken.apply, torch.ones(2, 3))
