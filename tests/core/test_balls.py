@@ -453,3 +453,13 @@ def test_a_linf_radius_above_one_is_taken_for_levels(eps: float | str) -> None:
         ball("linf", eps)
     assert ball("linf", 1) == Linf(1.0)
     assert ball("l2", eps) == L2(parse_eps(eps))
+
+
+def test_a_wider_ball_keeps_its_mask() -> None:
+    from robustlens.balls import widened
+
+    mask = torch.eye(3) > 0
+    wider = widened(Masked(L1(2.0), mask), 3.0)
+    assert isinstance(wider, Masked)
+    assert wider.ball == L1(6.0)
+    assert wider.mask is mask
