@@ -95,7 +95,7 @@ def trained_weights(loss: str) -> tuple[Tensor, list[dict[str, Any]]]:
     """Weights, statistics of batch norm, and the log of a short training."""
     model = initialised(1, lambda: SmallCNN(width=2))
     attack = PGD if loss == "adversarial" else None
-    done = train(model, small_data(), LOSSES[loss], CONFIG, seed=3, validation_attack=attack)
+    done = train(model, small_data(), LOSSES[loss], CONFIG, seed=4, validation_attack=attack)
     flat = torch.cat([t.flatten().double() for t in done.model.state_dict().values()])
     return flat, [epoch._asdict() for epoch in done.history]
 
@@ -117,7 +117,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         difference = (torch.tensor(first["weights"], dtype=torch.float64) - flat).abs().max()
         assert difference < 1e-5, name
         for mine, theirs in zip(history, first["history"], strict=True):
-            assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+            assert mine["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
             assert mine["clean_accuracy"] == theirs["clean_accuracy"]
             assert mine["pgd_accuracy"] == theirs["pgd_accuracy"]
 
