@@ -30,7 +30,11 @@ from robustlens.nets.reading import head_of
 from robustlens.streams import initialised, stream
 
 SMALL = Architecture(net="small", width=2)
-TINY = {"resnet": {"depth": 10}, "wide-resnet": {"depth": 10, "widen": 2}}
+TINY = {
+    "resnet": {"depth": 10},
+    "resnet-gelu": {"depth": 10},
+    "wide-resnet": {"depth": 10, "widen": 2},
+}
 
 
 def count(model: nn.Module) -> int:

@@ -79,7 +79,7 @@ def test_an_mlp_is_linear_layers_on_pixels() -> None:
 
 @pytest.mark.parametrize("net", NETS)
 def test_a_twin_agrees(net: str) -> None:
-    deep = {"resnet": 8, "wide-resnet": 10}.get(net, 0)
+    deep = {"resnet": 8, "resnet-gelu": 8, "wide-resnet": 10}.get(net, 0)
     model = initialised(0, Architecture(net=net, width=8, depth=deep).build).eval()
     x = images(16, 1, 28, 28)
     z = model(x).detach()

@@ -55,6 +55,7 @@ class Architecture:
 DEPTHS = {
     "small": 6,
     "resnet": 18,
+    "resnet-gelu": 18,
     "wide-resnet": 28,
     "vgg": 11,
     "vgg-bn": 11,
@@ -78,8 +79,8 @@ def _small(a: Architecture) -> nn.Module:
     return SmallCNN(a.channels, a.classes, a.width)
 
 
-def _resnet(a: Architecture) -> nn.Module:
-    return preact_resnet(_depth(a), a.width, _stem(a), a.channels, a.classes)
+def _resnet(activation: Callable[[], nn.Module]) -> Callable[[Architecture], nn.Module]:
+    return lambda a: preact_resnet(_depth(a), a.width, _stem(a), a.channels, a.classes, activation)
 
 
 def _wide_resnet(a: Architecture) -> nn.Module:
@@ -96,7 +97,8 @@ def _mlp(a: Architecture) -> nn.Module:
 
 NETS: dict[str, Callable[[Architecture], nn.Module]] = {
     "small": _small,
-    "resnet": _resnet,
+    "resnet": _resnet(nn.ReLU),
+    "resnet-gelu": _resnet(nn.GELU),
     "wide-resnet": _wide_resnet,
     "vgg": _vgg("none"),
     "vgg-bn": _vgg("batch"),

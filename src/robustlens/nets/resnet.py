@@ -6,13 +6,16 @@
 Source: He et al. 2016, "Identity mappings in deep residual networks".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
 from robustlens.errors import InputError
 from robustlens.nets.normalise import MEAN, STD, Normalise
 from robustlens.types import Images, Logits
+
+Activation = Callable[[], nn.Module]
+"""What builds the layer between norm and convolution."""
 
 
 class PreActBlock(nn.Module):
@@ -21,13 +24,15 @@ class PreActBlock(nn.Module):
     The projection reads the activated input, as in the original.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, activation: Activation = nn.ReLU
+    ) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.relu = nn.ReLU()
+        self.relu = activation()
         self.shortcut = (
             nn.Identity()
             if inputs == outputs and stride == 1
@@ -53,6 +58,8 @@ class PreActResNet(nn.Module):
         widen: factor on the width of every stage (Wide-ResNet), the stem excepted.
         stem_stride: 1 for images of 28 to 64 pixels, 2 or 4 above.
         channels, classes: of the images and of the answer.
+        activation: in place of ReLU; smooth ones (GELU; Hendrycks & Gimpel 2016) leave every unit
+            a gradient, which pictures made by gradient ascent want.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class PreActResNet(nn.Module):
         stem_stride: int = 1,
         channels: int = 3,
         classes: int = 10,
+        activation: Activation = nn.ReLU,
     ) -> None:
         super().__init__()
         if not blocks or min(blocks) < 1 or width < 1:
@@ -77,11 +85,11 @@ class PreActResNet(nn.Module):
             outputs = width * widen * 2**stage
             for block in range(count):
                 stride = 2 if stage > 0 and block == 0 else 1
-                stages.append(PreActBlock(inputs, outputs, stride))
+                stages.append(PreActBlock(inputs, outputs, stride, activation))
                 inputs = outputs
         self.blocks = nn.Sequential(*stages)
         self.norm = nn.BatchNorm2d(inputs)
-        self.relu = nn.ReLU()
+        self.relu = activation()
         self.head = nn.Linear(inputs, classes)
 
     def forward(self, x: Images) -> Logits:
@@ -92,7 +100,12 @@ class PreActResNet(nn.Module):
 
 
 def preact_resnet(
-    depth: int = 18, width: int = 64, stem_stride: int = 1, channels: int = 3, classes: int = 10
+    depth: int = 18,
+    width: int = 64,
+    stem_stride: int = 1,
+    channels: int = 3,
+    classes: int = 10,
+    activation: Activation = nn.ReLU,
 ) -> PreActResNet:
     """Return the net with `depth` weighted layers: four stages for 8n + 2, three for 6n + 2.
 
@@ -102,7 +115,8 @@ def preact_resnet(
     for stages in (4, 3):
         count, rest = divmod(depth - 2, 2 * stages)
         if rest == 0 and count >= 1:
-            return PreActResNet((count,) * stages, width, 1, stem_stride, channels, classes)
+            blocks = (count,) * stages
+            return PreActResNet(blocks, width, 1, stem_stride, channels, classes, activation)
     raise InputError(
         f"depth is {depth}", "8n + 2 or 6n + 2: 8, 10, 14, 18, 20, ...", "change depth"
     )

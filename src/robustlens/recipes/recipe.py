@@ -26,7 +26,7 @@ class Recipe:
     data: str = "fashion"  # a source, a folder or an .npz; without splits, a fifth is held out
     images: int = 0  # the first n of every class alike; 0: all
     size: int = 0  # crop or shrink images to this side in pixels; 0: as they are
-    net: str = "small"  # small, resnet, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
+    net: str = "small"  # small, resnet, resnet-gelu, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
     width: int = 16  # channels of the first layer, units of a layer of an mlp
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
