@@ -6,7 +6,7 @@ import pytest
 
 from robustlens.errors import InputError
 from robustlens.figures import DARK, LIGHT, draw
-from robustlens.studies.pictures import Bar, Bars
+from robustlens.pictures import Bar, Bars
 
 BARS = Bars(
     "bars",

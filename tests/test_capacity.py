@@ -12,10 +12,10 @@ from robustlens.balls import Linf
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.figures import save_pictures
+from robustlens.pictures import Curves
 from robustlens.recipes import Recipe
 from robustlens.streams import initialised, stream
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.pictures import Curves
 from robustlens.studies.practice.capacity import PUBLISHED, STUDY, judge
 from robustlens.studies.practice.capacity_measures import on_fgsm, own_loss
 from robustlens.studies.practice.capacity_nets import (

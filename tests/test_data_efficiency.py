@@ -13,6 +13,7 @@ from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.practice import data_efficiency as efficiency
 from robustlens.studies.practice import standard_accuracy_curve as curve
@@ -30,7 +31,6 @@ from robustlens.studies.practice.samples import (
     repeated,
 )
 from robustlens.studies.registry import Bench, run
-from robustlens.studies.result import Number, Verdict
 
 
 @pytest.fixture

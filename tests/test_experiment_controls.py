@@ -7,6 +7,8 @@ import pytest
 
 from robustlens.errors import InputError
 from robustlens.figures import save_pictures
+from robustlens.pictures import Bars, Curves, Gallery
+from robustlens.result import Number
 from robustlens.studies import PRESETS, Verdict, run
 from robustlens.studies.features.control_measures import Measured
 from robustlens.studies.features.control_pictures import over_radii, which_label, who_learns
@@ -19,8 +21,6 @@ from robustlens.studies.features.experiment_controls import (
     judge,
 )
 from robustlens.studies.features.simple_experiment import STUDY as SIMPLE
-from robustlens.studies.pictures import Bars, Curves, Gallery
-from robustlens.studies.result import Number
 
 CHANCE = 0.1
 

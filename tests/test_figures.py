@@ -18,7 +18,7 @@ from robustlens.figures import DARK, LIGHT, THEMES, Theme, draw, save_pictures
 from robustlens.figures.canvas import width_of, wrap
 from robustlens.figures.labels import apart
 from robustlens.figures.scales import log_ticks
-from robustlens.studies.pictures import Cell, Curves, Gallery, Series
+from robustlens.pictures import Cell, Curves, Gallery, Series
 
 
 def gallery(*cells: Cell) -> Gallery:

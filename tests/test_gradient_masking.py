@@ -11,9 +11,9 @@ from PIL import Image
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import DARK, LIGHT, Theme, draw, save_pictures
+from robustlens.pictures import Curves, Panel, Surfaces
 from robustlens.sanity import Check, Outcome
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.pictures import Curves, Panel, Surfaces
 from robustlens.studies.practice.gradient_masking import STUDY, Seen, Sharpened, verdict
 
 

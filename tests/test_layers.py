@@ -21,8 +21,8 @@ LAYERS = [
     {"processes", "files"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground
-    {"fetch"},
-    {"balls", "modes", "answers"},
+    {"fetch", "decoding", "rate", "pictures"},
+    {"balls", "modes", "answers", "result"},
     {"rules", "objectives", "doubts"},
     {"ascend", "sparse"},  # end of the core
     {"schedules", "nets"},

@@ -15,7 +15,7 @@ from robustlens.figures.legend import Entry, flow
 from robustlens.figures.looks import Look, Looks
 from robustlens.figures.placing import place
 from robustlens.figures.shapes import outline
-from robustlens.studies.pictures import Arrow, Dots, Ellipse, Line, Plane, Sheet
+from robustlens.pictures import Arrow, Dots, Ellipse, Line, Plane, Sheet
 
 SLANTED = ((9.0, 2.0), (2.0, 1.0))
 

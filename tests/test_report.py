@@ -10,10 +10,11 @@ import torch
 
 from robustlens.errors import InputError, UnknownName
 from robustlens.figures import DARK, LIGHT, save_pictures
-from robustlens.report import read_run, write_page
+from robustlens.pictures import Cell, Gallery
+from robustlens.report import write_page
 from robustlens.report.words import duration, interval, shown
+from robustlens.result import Result
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.pictures import Cell, Gallery
 from robustlens.studies.registry import Study
 
 HOSTILE = "</td><script>alert('x')</script> & \"quoted\" $style"
@@ -255,15 +256,6 @@ def test_colours_of_the_page_are_those_of_the_pictures(tmp_path):
             assert f"--{name}: {colour};" in part
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"study": "robust-erm"}', "\udcff"])
-def test_missing_and_broken_results_are_refused(tmp_path, content):
-    if content is not None:
-        encoded = content.encode("utf-8", "surrogateescape")
-        (tmp_path / "result.json").write_bytes(encoded)
-    with pytest.raises(InputError, match=r"result\.json.*run the study again"):
-        read_run(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
@@ -275,11 +267,11 @@ def test_missing_and_broken_results_are_refused(tmp_path, content):
 )
 def test_faults_are_named(drawn, tmp_path, changes, fault):
     with pytest.raises(InputError, match=fault):
-        read_run(run_folder(drawn, tmp_path / "run", **changes))
+        Result.read(run_folder(drawn, tmp_path / "run", **changes))
 
 
 def test_a_whole_result_is_read_as_it_is(drawn, tmp_path):
-    assert read_run(run_folder(drawn, tmp_path / "run")) == a_result()
+    assert Result.read(run_folder(drawn, tmp_path / "run")).as_dict() == a_result()
 
 
 def test_missing_broken_and_foreign_pictures_are_refused(drawn, tmp_path):
@@ -300,6 +292,7 @@ def test_unknown_studies_and_verdicts_are_refused(drawn, tmp_path):
     folder = run_folder(drawn, tmp_path / "run", verdict="perhaps")
     with pytest.raises(UnknownName, match="verdict 'perhaps'"):
         page_of([folder], tmp_path)
+    folder = run_folder(drawn, tmp_path / "other")
     with pytest.raises(UnknownName, match="study 'robust-erm'"):
         page_of([folder], tmp_path, {})
 

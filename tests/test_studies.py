@@ -31,8 +31,7 @@ from robustlens.studies import (
 from robustlens.studies.practice import adversarial_perturbations as perturbations
 from robustlens.studies.practice import perception_alignment as alignment
 from robustlens.studies.practice import robust_erm as erm
-from robustlens.studies.registry import trains
-from robustlens.studies.result import what_decides
+from robustlens.studies.registry import trains, what_decides
 from robustlens.studies.words import SHARE, above, dots, first_of_each, mean, sampled, says
 from robustlens.theory.sampling import Sampled
 

@@ -11,11 +11,11 @@ import tyro
 from robustlens.cli.command import Answer, Command, device
 from robustlens.errors import UnknownName
 from robustlens.figures import save_pictures
-from robustlens.files import read_json, write_json
 from robustlens.progress import say
 from robustlens.report import write_page
-from robustlens.studies import CLAIMS, PRESETS, STUDIES, Result, Study, preset, run
-from robustlens.studies.result import what_decides
+from robustlens.result import FILE, Result
+from robustlens.studies import CLAIMS, PRESETS, STUDIES, Study, preset, run
+from robustlens.studies.registry import what_decides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +105,10 @@ class Talk(Command):
         for study in STUDIES.values():
             folders.append(self._folder(study, f"{len(folders) + 1}/{len(STUDIES)}"))
             write_page(folders, page, STUDIES)
-        results = [read_json(f / "result.json") for f in folders]
-        lines = [f"{r['study']}: {r['verdict']}. {r['summary']}" for r in results]
-        return Answer(
-            {"page": str(page), "studies": results}, "\n".join([*lines, f"page: {page.resolve()}"])
-        )
+        results = [Result.read(folder) for folder in folders]
+        lines = [f"{r.study}: {r.verdict}. {r.summary}" for r in results]
+        payload = {"page": str(page), "studies": [r.as_dict() for r in results]}
+        return Answer(payload, "\n".join([*lines, f"page: {page.resolve()}"]))
 
     def _folder(self, study: Study, number: str) -> Path:
         config = preset(study, self.preset)
@@ -132,10 +131,9 @@ def _study(name: str) -> Study:
 
 
 def _done(folder: Path, config: Any) -> bool:
-    path = folder / "result.json"
-    if not path.is_file():
+    if not (folder / FILE).is_file():
         return False
-    found = read_json(path)["provenance"]["config"]
+    found = Result.read(folder).provenance.config
     return bool(found == json.loads(json.dumps(asdict(config))))
 
 
@@ -143,7 +141,7 @@ def _save(result: Result, out: Path) -> Path:
     """Write pictures first and the result last, so that a result has its pictures."""
     folder = out / result.study / result.preset
     save_pictures(result.figures, folder)
-    write_json(folder / "result.json", result.as_dict())
+    result.write(folder)
     return folder
 
 

@@ -50,8 +50,8 @@ def _overview(runs: Sequence[Run]) -> str:
 def _overview_row(run: Run) -> str:
     return f"""
 <tr><th scope="row"><a href="#{run.anchor}">{escape(run.study.title)}</a>
-<small>{escape(run.result["preset"])}</small></th>
-<td>{badge(run.result["verdict"])}</td><td>{headline(run)}</td></tr>"""
+<small>{escape(run.result.preset)}</small></th>
+<td>{badge(run.result.verdict)}</td><td>{headline(run)}</td></tr>"""
 
 
 def _waiting(runs: Sequence[Run], studies: Mapping[str, Study]) -> str:

@@ -5,18 +5,7 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
-from robustlens.studies.claims import CLAIMS, Claim
-from robustlens.studies.features import (
-    experiment_controls,
-    features_model,
-    human_vs_model_priors,
-    not_batchnorm_alone,
-    robust_training_prior,
-    robustification,
-    simple_experiment,
-    transferability_plot,
-)
-from robustlens.studies.pictures import (
+from robustlens.pictures import (
     Arrow,
     Bar,
     Bars,
@@ -33,6 +22,18 @@ from robustlens.studies.pictures import (
     Sheet,
     Surfaces,
 )
+from robustlens.result import Number, Result, Verdict
+from robustlens.studies.claims import CLAIMS, Claim
+from robustlens.studies.features import (
+    experiment_controls,
+    features_model,
+    human_vs_model_priors,
+    not_batchnorm_alone,
+    robust_training_prior,
+    robustification,
+    simple_experiment,
+    transferability_plot,
+)
 from robustlens.studies.practice import (
     adversarial_perturbations,
     adversary_as_critic,
@@ -45,7 +46,6 @@ from robustlens.studies.practice import (
     standard_accuracy_curve,
 )
 from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
-from robustlens.studies.result import Number, Result, Verdict
 from robustlens.studies.theory import (
     aberration_view,
     computational_barrier,

@@ -15,10 +15,10 @@ import torch
 
 from robustlens.errors import UnknownName
 from robustlens.files import AnyPath, as_path
+from robustlens.pictures import Picture
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
-from robustlens.studies.pictures import Picture
-from robustlens.studies.result import Number, Result, Verdict
+from robustlens.result import Number, Result, Verdict
 
 
 class Bench(NamedTuple):
@@ -84,6 +84,16 @@ def run(
     )
     verdict = Verdict.TOO_SMALL if name == PRESETS[0] and trains(config) else found.verdict
     return Result(study.id, name, verdict, found.summary, found.numbers, found.figures, origin)
+
+
+def what_decides(study: str, verdict: str) -> str:
+    """Return, for a run that is too small to tell, how to decide; nothing for another verdict."""
+    if verdict != Verdict.TOO_SMALL:
+        return ""
+    return (
+        "The preset tiny trains and tests on a few images, to be tried out in seconds; whatever "
+        f"it finds decides nothing. To decide: robustlens run {study} --preset quick"
+    )
 
 
 def trains(config: Any) -> bool:

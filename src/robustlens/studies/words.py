@@ -14,8 +14,8 @@ from robustlens.data.augment import unit
 from robustlens.evaluation import Rate
 from robustlens.modes import frozen
 from robustlens.nets import logits
-from robustlens.studies.pictures import Series
-from robustlens.studies.result import Number
+from robustlens.pictures import Series
+from robustlens.result import Number
 from robustlens.theory.sampling import Sampled
 from robustlens.types import Images, Labels, Model
 

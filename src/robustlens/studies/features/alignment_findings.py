@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from robustlens.result import Number, Verdict
 from robustlens.studies.features.alignment_measures import EXPLANATIONS, Look, Net, Shown
 from robustlens.studies.features.ranks import rank_correlation
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, mean
 
 P_VALUE = 0.05

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from robustlens.data import Dataset
 from robustlens.evaluation import on_device_of
+from robustlens.pictures import Bar, Bars, Cell, Curves, Gallery, Series
 from robustlens.studies.features.alignment_measures import (
     BLURRED,
     EXPLANATIONS,
@@ -18,7 +19,6 @@ from robustlens.studies.features.alignment_measures import (
     Shown,
     pictures_of,
 )
-from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery, Series
 from robustlens.studies.words import band, images_at, mean
 from robustlens.types import Images
 from robustlens.vision import loss_gradient, picture

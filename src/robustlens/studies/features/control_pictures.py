@@ -11,12 +11,12 @@ from robustlens.data import load
 from robustlens.data.augment import unit
 from robustlens.modes import frozen
 from robustlens.objectives import toward
+from robustlens.pictures import Bar, Bars, Cell, Curves, Gallery
+from robustlens.result import Number
 from robustlens.rules import Steepest
 from robustlens.studies.features.control_measures import Measured
 from robustlens.studies.features.control_sets import Config, Sets
 from robustlens.studies.features.made import right
-from robustlens.studies.pictures import Bar, Bars, Cell, Curves, Gallery
-from robustlens.studies.result import Number
 from robustlens.studies.words import band, first_of_each, says
 
 WIDER = 3

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from robustlens.evaluation import Rate
+from robustlens.result import Number
 from robustlens.streams import stream
-from robustlens.studies.result import Number
 from robustlens.theory.best_features import equivalent_noise, robust_rule
 from robustlens.theory.linear_features import (
     LinearFeatures,

@@ -13,8 +13,8 @@ from torch import Tensor
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
+from robustlens.pictures import Cell, Gallery
 from robustlens.streams import stream
-from robustlens.studies.pictures import Cell, Gallery
 from robustlens.theory.best_features import best_feature
 from robustlens.theory.boxed import worst_in_box
 from robustlens.theory.linear_features import LinearFeatures

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
+from robustlens.pictures import Plane
+from robustlens.result import Number, Verdict
 from robustlens.studies.features import features_images as images
 from robustlens.studies.features.features_gaussian import Model, checks, model, model_numbers
 from robustlens.studies.features.features_pictures import (
@@ -14,9 +16,7 @@ from robustlens.studies.features.features_pictures import (
     sheet,
     weight_curves,
 )
-from robustlens.studies.pictures import Plane
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.theory.best_features import robust_rule
 from robustlens.theory.usefulness import Kind, Usefulness
 

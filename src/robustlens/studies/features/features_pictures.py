@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from robustlens.pictures import Curves, Dots, Line, Series, Sheet
 from robustlens.studies.features.features_gaussian import Model, measured, noisy
-from robustlens.studies.pictures import Curves, Dots, Line, Series, Sheet
 from robustlens.studies.words import dots, sampled
 from robustlens.theory.best_features import best_feature, robust_rule
 from robustlens.theory.linear_features import LinearFeatures, exact_usefulness, with_noise

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from robustlens.errors import UnknownName
+from robustlens.pictures import Bar, Bars
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.studies.features.distilled import (
     Attacked,
     Distilling,
@@ -20,10 +22,8 @@ from robustlens.studies.features.distilled import (
 from robustlens.studies.features.families import BATCH_NORM, FAMILIES, members
 from robustlens.studies.features.made import taught
 from robustlens.studies.features.robustification import LEARNER
-from robustlens.studies.pictures import Bar, Bars
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above
 from robustlens.training import TrainConfig
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from robustlens.pictures import Bar, Bars, Curves, Plane, Series
+from robustlens.result import Number
 from robustlens.studies.features.features_pictures import sheet
 from robustlens.studies.features.prior_units import Seen
-from robustlens.studies.pictures import Bar, Bars, Curves, Plane, Series
-from robustlens.studies.result import Number
 from robustlens.studies.words import band
 from robustlens.theory.usefulness import Kind
 

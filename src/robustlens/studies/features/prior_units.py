@@ -13,9 +13,9 @@ from robustlens.bounds import mean_interval
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate
 from robustlens.features import Probes, margin_shares, noise, represented, scores, table
+from robustlens.result import Number
 from robustlens.streams import stream
 from robustlens.studies.features.made import right
-from robustlens.studies.result import Number
 from robustlens.studies.words import mean
 from robustlens.theory.usefulness import Kind, Score, kind
 

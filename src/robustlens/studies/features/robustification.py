@@ -11,7 +11,9 @@ from robustlens.data import Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
+from robustlens.pictures import Cell, Curves, Gallery, Picture
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.studies.features.distilled import (
     Attacked,
     Distilling,
@@ -22,10 +24,8 @@ from robustlens.studies.features.distilled import (
     untouched,
 )
 from robustlens.studies.features.made import quick_learner, taught
-from robustlens.studies.pictures import Cell, Curves, Gallery, Picture
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band, dots, first_of_each
 
 MARGIN = 0.1

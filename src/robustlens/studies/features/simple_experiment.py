@@ -9,7 +9,9 @@ from robustlens.data import Augmentation, Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
+from robustlens.pictures import Bar, Bars, Cell, Gallery
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.studies.features.made import (
     Making,
     chance,
@@ -20,10 +22,8 @@ from robustlens.studies.features.made import (
     right,
     taught,
 )
-from robustlens.studies.pictures import Bar, Bars, Cell, Gallery
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import first_of_each, says
 from robustlens.training import TrainConfig
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from robustlens.evaluation import Rate, TransferMatrix
-from robustlens.studies.pictures import Bar, Bars, Dots, Line, Plane, Shape, Sheet
+from robustlens.pictures import Bar, Bars, Dots, Line, Plane, Shape, Sheet
 
 WHISKERS = "95 % interval"
 MARGIN = 0.04

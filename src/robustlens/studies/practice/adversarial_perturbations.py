@@ -15,12 +15,12 @@ from robustlens.evaluation import (
     on_device_of,
     pgd_curve,
 )
+from robustlens.pictures import Cell, Curves, Gallery, Series
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Cell, Curves, Gallery, Series
 from robustlens.studies.presets import FULL, QUICK, TINY
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import band, first_of_each, images_at, says
 from robustlens.types import Model
 

@@ -16,13 +16,13 @@ from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_o
 from robustlens.files import digest_json
 from robustlens.nets import load, save
 from robustlens.nets.checkpoints import exists
+from robustlens.pictures import Cell, Curves, Gallery
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import WEIGHTS, Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.streams import initialised, stream
-from robustlens.studies.pictures import Cell, Curves, Gallery
 from robustlens.studies.presets import FULL_ROBUST, QUICK_ROBUST, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band, first_of_each, images_at, says
 from robustlens.threats.transforms import Colour, Spatial
 from robustlens.training import train

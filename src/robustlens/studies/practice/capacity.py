@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from robustlens.evaluation import Rate
+from robustlens.result import Number, Verdict
 from robustlens.studies.practice.capacity_measures import Attacked, Measuring
 from robustlens.studies.practice.capacity_nets import (
     FGSM,
@@ -16,7 +17,6 @@ from robustlens.studies.practice.capacity_nets import (
 from robustlens.studies.practice.capacity_pictures import NAMES, pictures
 from robustlens.studies.presets import FULL, TINY
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above
 
 SINKS = 0.1

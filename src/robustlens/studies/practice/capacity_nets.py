@@ -14,7 +14,7 @@ from torch import Tensor
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.recipes import Recipe
-from robustlens.studies.result import Number
+from robustlens.result import Number
 from robustlens.studies.words import mean
 from robustlens.training import TrainConfig
 

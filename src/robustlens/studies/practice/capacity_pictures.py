@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from robustlens.studies.pictures import Curves, Series
+from robustlens.pictures import Curves, Series
+from robustlens.result import Number
 from robustlens.studies.practice.capacity_nets import FGSM, PGD, STANDARD, Cell, Cells, Sweep
-from robustlens.studies.result import Number
 from robustlens.studies.words import band
 
 NAMES = {STANDARD: "standard training", FGSM: "FGSM training", PGD: "PGD training"}

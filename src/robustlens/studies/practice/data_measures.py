@@ -22,9 +22,9 @@ from robustlens.evaluation import (
     on_device_of,
     pgd_accuracy,
 )
+from robustlens.result import Number
 from robustlens.studies.practice.data_needed import SHARE, Needed, compare, gap
 from robustlens.studies.practice.samples import GENERATED, STANDARD, Cell, Nets
-from robustlens.studies.result import Number
 
 
 @dataclass(frozen=True, kw_only=True)

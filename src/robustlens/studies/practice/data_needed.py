@@ -13,8 +13,8 @@ from torch import Tensor
 
 from robustlens.bounds import clopper_pearson
 from robustlens.evaluation import Rate
+from robustlens.result import Number
 from robustlens.streams import stream
-from robustlens.studies.result import Number
 
 SHARE = 0.9
 """Of the final accuracy above chance: what a training needs images for."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from robustlens.studies.pictures import Curves
+from robustlens.pictures import Curves
+from robustlens.result import Number
 from robustlens.studies.practice.data_measures import Seen
 from robustlens.studies.practice.samples import STANDARD, Grid
-from robustlens.studies.result import Number
 from robustlens.studies.words import band, dots, mean
 
 Found = Mapping[str, Mapping[int, Seen]]

@@ -12,9 +12,10 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of
 from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, margin, misclassify
+from robustlens.pictures import Curves, Panel, Surfaces
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.sanity import Check, check_model, loss_surface
-from robustlens.studies.pictures import Curves, Panel, Surfaces
 from robustlens.studies.presets import (
     FULL,
     FULL_ROBUST,
@@ -24,7 +25,6 @@ from robustlens.studies.presets import (
     TINY_ROBUST,
 )
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band, images_at
 from robustlens.types import Images, Labels, Logits, Model
 

@@ -9,9 +9,10 @@ from robustlens.attacks import pgd
 from robustlens.balls import ball
 from robustlens.data import Dataset, batches
 from robustlens.evaluation import on_device_of
+from robustlens.pictures import Cell, Gallery
 from robustlens.recipes import Recipe, fit, untrained
+from robustlens.result import Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Cell, Gallery
 from robustlens.studies.presets import (
     FULL,
     FULL_ROBUST,
@@ -21,7 +22,6 @@ from robustlens.studies.presets import (
     TINY_ROBUST,
 )
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Verdict
 from robustlens.studies.words import above, first_of_each, images_at, mean, says
 from robustlens.types import Model
 from robustlens.vision import (

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from robustlens.balls import parse_eps
 from robustlens.data import Dataset
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
+from robustlens.pictures import Curves
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.pictures import Curves
+from robustlens.result import Number, Verdict
 from robustlens.studies.presets import (
     FULL,
     FULL_ROBUST,
@@ -16,7 +17,6 @@ from robustlens.studies.presets import (
     TINY_ROBUST,
 )
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band
 
 POINTS = 8

@@ -18,12 +18,12 @@ from robustlens.evaluation import (
     on_device_of,
     pgd_accuracy,
 )
+from robustlens.pictures import Cell, Curves, Gallery
 from robustlens.recipes import Recipe, fit
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Cell, Curves, Gallery
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import above, band, images_at, says
 
 FLATTERY = 0.05

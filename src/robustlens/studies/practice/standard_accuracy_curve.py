@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from robustlens.bounds import mean_interval
+from robustlens.pictures import Curves
+from robustlens.result import Number, Verdict
 from robustlens.studies.features.made import right
-from robustlens.studies.pictures import Curves
 from robustlens.studies.practice.samples import (
     FULL_GRID,
     NOISE,
@@ -20,7 +21,6 @@ from robustlens.studies.practice.samples import (
     Nets,
 )
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import band, dots, mean
 
 

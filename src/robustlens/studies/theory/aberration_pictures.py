@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from robustlens.studies.pictures import Curves, Series
-from robustlens.studies.result import Number
+from robustlens.pictures import Curves, Series
+from robustlens.result import Number
 from robustlens.studies.words import dots
 from robustlens.theory.concentration import Gaussian, Sphere
 from robustlens.theory.error_sets import other_sets

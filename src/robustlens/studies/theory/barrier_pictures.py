@@ -6,7 +6,7 @@ cost_picture(size=6, noise=0.05)      # examples and rules to try, over the numb
 from collections.abc import Mapping, Sequence
 
 from robustlens.evaluation import Rate
-from robustlens.studies.pictures import Curves, Series
+from robustlens.pictures import Curves, Series
 from robustlens.studies.words import band, dots
 from robustlens.theory.low_magnitude import BLACK_TO_WHITE, CodedParity
 from robustlens.theory.parity_search import examples_enough, rules_to_try

@@ -7,10 +7,10 @@ import torch
 
 from robustlens.errors import InputError
 from robustlens.losses import standard
+from robustlens.pictures import Curves
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Curves
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.theory.barrier_pictures import (
     BETWEEN,
     RADII,

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
+from robustlens.pictures import Ellipse
+from robustlens.result import Number
 from robustlens.streams import stream
-from robustlens.studies.pictures import Ellipse
-from robustlens.studies.result import Number
 from robustlens.theory.gaussian import (
     RobustGaussian,
     best_change,

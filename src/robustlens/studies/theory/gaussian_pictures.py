@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from robustlens.pictures import Arrow, Curves, Dots, Line, Plane, Series, Shape, Sheet
 from robustlens.streams import stream
-from robustlens.studies.pictures import Arrow, Curves, Dots, Line, Plane, Series, Shape, Sheet
 from robustlens.studies.theory.gaussian_model import (
     Config,
     as_matrix,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from robustlens.errors import InputError
+from robustlens.pictures import Curves, Series
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Curves, Series
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.sample_bounds import (
     theorem11_error,

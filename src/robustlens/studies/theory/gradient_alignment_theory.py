@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 
 from robustlens.errors import InputError
+from robustlens.pictures import Arrow, Curves, Plane, Series, Sheet
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Arrow, Curves, Plane, Series, Sheet
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.theory.gaussian_model import as_matrix, pair, round_classes
 from robustlens.theory.alignment import (
     alignment,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustlens.errors import InputError
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.theory.gaussian_sample_complexity import slope
 from robustlens.studies.theory.threshold_pictures import (
     Needs,

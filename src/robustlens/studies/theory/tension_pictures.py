@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, linalg, linspace
 
+from robustlens.pictures import Curves, Series
 from robustlens.streams import stream
-from robustlens.studies.pictures import Curves, Series
 from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.sampling import Sampled
 from robustlens.theory.tension import StrongAndWeak

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
+from robustlens.pictures import Curves
+from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.pictures import Curves
 from robustlens.studies.registry import Bench, Findings, Study
-from robustlens.studies.result import Number, Verdict
 from robustlens.studies.theory.tension_pictures import Scene, against_eps, frontier, slider
 from robustlens.studies.words import SHARE, sampled
 from robustlens.theory.sampling import Sampled

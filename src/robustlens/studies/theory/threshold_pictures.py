@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from robustlens.studies.pictures import Curves, Series
+from robustlens.pictures import Curves, Series
 from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.bernoulli import BernoulliModel
 from robustlens.theory.sample_complexity import GaussianModel

@@ -1,18 +1,26 @@
-"""What a study gives: numbers with intervals, pictures, a verdict, and where all that comes from.
+"""What a measurement gives: numbers with intervals, pictures, a verdict, and where they come from.
 
 result.numbers["robust PGD-20 accuracy"].value
 result.as_dict()          # what --json prints
+result.write(folder)      # folder/result.json, beside the pictures that `figures` saves there
+Result.read(folder)       # the same again; its pictures are files
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
-from robustlens.errors import InputError
-from robustlens.evaluation import Rate
+from robustlens.decoding import decode_fields
+from robustlens.errors import InputError, UnknownName
+from robustlens.files import AnyPath, as_path, read_json, write_json
+from robustlens.pictures import Drawn, Picture
 from robustlens.provenance import Provenance
-from robustlens.studies.pictures import Picture
+from robustlens.rate import Rate
+
+FILE = "result.json"
+"""The result of a run folder; the pictures that it names lie beside it."""
 
 
 class Verdict(StrEnum):
@@ -22,16 +30,6 @@ class Verdict(StrEnum):
     NOT_REPRODUCED = "not reproduced"
     NOT_COMPARABLE = "not comparable"
     TOO_SMALL = "too small to tell"  # nets of a few images, in seconds: it decides nothing
-
-
-def what_decides(study: str, verdict: str) -> str:
-    """Return, for a run that is too small to tell, how to decide; nothing for another verdict."""
-    if verdict != Verdict.TOO_SMALL:
-        return ""
-    return (
-        "The preset tiny trains and tests on a few images, to be tried out in seconds; whatever "
-        f"it finds decides nothing. To decide: robustlens run {study} --preset quick"
-    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Result:
     verdict: Verdict
     summary: str  # one sentence with the numbers in it
     numbers: Mapping[str, Number]
-    figures: tuple[Picture, ...]
+    figures: tuple[Picture | Drawn, ...]
     provenance: Provenance
 
     @property
@@ -96,3 +94,34 @@ class Result:
             "figures": [{"name": f.name, "caption": f.caption} for f in self.figures],
             "provenance": self.provenance.as_dict(),
         }
+
+    def write(self, folder: AnyPath) -> Path:
+        """Write `as_dict` to result.json in `folder`, atomically; return that path.
+
+        Pictures belong there first (`figures.save_pictures`): a result has its pictures.
+        """
+        path = as_path(folder) / FILE
+        write_json(path, self.as_dict())
+        return path
+
+    @classmethod
+    def read(cls, folder: AnyPath) -> "Result":
+        """Return the result that `write` wrote; its figures are `Drawn`, files of that folder.
+
+        Raises:
+            InputError: the file is missing, is no JSON, or lacks what a result has.
+            UnknownName: a verdict that there is none of.
+        """
+        path = as_path(folder) / FILE
+        hints = get_type_hints(cls) | {"figures": tuple[Drawn, ...], "seconds": float}
+        try:
+            found = decode_fields(hints, read_json(path), "result")
+        except UnknownName:
+            raise
+        except InputError as error:
+            raise InputError(
+                f"{path}: {error.received}", "the result of a run", "run the study again"
+            ) from error
+        del found["seconds"]  # of the provenance
+        figures = tuple(replace(figure, folder=path.parent) for figure in found["figures"])
+        return cls(**found | {"figures": figures})

@@ -1,4 +1,4 @@
-"""Pictures as data: a study says what is to be seen, `figures` draws it, light or dark.
+"""Pictures as data: whoever measures says what is to be seen, `figures` draws it, light or dark.
 
 Gallery("What the net sees", columns=("image", "change x 10"), rows=((Cell(x), Cell(d)),))
 Curves("Accuracy", x_label="eps", y_label="accuracy", series=(Series("robust", ...),))
@@ -6,6 +6,7 @@ Curves("Accuracy", x_label="eps", y_label="accuracy", series=(Series("robust", .
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -193,3 +194,26 @@ class Bars:
 
 
 Picture = Gallery | Curves | Surfaces | Plane | Bars
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture that is drawn already: the files <name>-light.png and <name>-dark.png of a folder.
+
+    What is left of a picture in a result that was read.
+    """
+
+    name: str
+    caption: str
+    folder: Path = Path()
+
+    def file(self, theme: str) -> Path:
+        """Return its file in a theme, light or dark.
+
+        Raises:
+            InputError: there is none, or the name leads out of the folder.
+        """
+        path = self.folder / f"{self.name}-{theme}.png"
+        if path.parent != self.folder or not path.is_file():
+            raise InputError(f"{path}: no such picture", "a PNG beside its result", "run it again")
+        return path
