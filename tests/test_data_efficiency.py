@@ -13,6 +13,7 @@ from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.registry import Bench, run
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.practice import data_efficiency as efficiency
@@ -30,7 +31,6 @@ from robustlens.studies.practice.samples import (
     Nets,
     repeated,
 )
-from robustlens.studies.registry import Bench, run
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ LAYERS = [
     {"training", "evaluation", "sanity"},
     {"zoo"},
     {"recipes"},
+    {"registry"},
     {"features", "constructed", "theory", "vision"},
     {"studies"},
     {"figures"},

@@ -10,10 +10,10 @@ from robustlens.data import Augmentation, load
 from robustlens.data.augment import unit
 from robustlens.nets import Architecture, Checkpoint
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench
 from robustlens.studies.features import made
 from robustlens.studies.features.made import Making
 from robustlens.studies.presets import TINY
-from robustlens.studies.registry import Bench
 
 FEW = Making(steps=2, step_size=0.5)
 

@@ -11,11 +11,11 @@ import torch
 from robustlens.errors import InputError, UnknownName
 from robustlens.figures import DARK, LIGHT, save_pictures
 from robustlens.pictures import Cell, Gallery
+from robustlens.registry import Study
 from robustlens.report import write_page
 from robustlens.report.words import duration, interval, shown
 from robustlens.result import Result
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.registry import Study
 
 HOSTILE = "</td><script>alert('x')</script> & \"quoted\" $style"
 VOID = {"meta", "link", "br", "img", "source"}

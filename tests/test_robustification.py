@@ -10,13 +10,13 @@ from robustlens.data import load
 from robustlens.errors import UnknownName
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.registry import Bench, run
 from robustlens.result import Verdict
 from robustlens.studies.features import not_batchnorm_alone as alone
 from robustlens.studies.features import robustification as study
 from robustlens.studies.features.distilled import Attacked, Distilling, Held, distilled, hold, part
 from robustlens.studies.features.families import FAMILIES
 from robustlens.studies.presets import TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, run
 
 
 def held(clean: float, pgd: float, autoattack: float, n: int = 1000) -> Held:

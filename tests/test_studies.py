@@ -14,6 +14,7 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Curve, Rate
 from robustlens.files import read_json
 from robustlens.provenance import commit, hardware, provenance
+from robustlens.registry import trains, what_decides
 from robustlens.studies import (
     CLAIMS,
     PRESETS,
@@ -31,7 +32,6 @@ from robustlens.studies import (
 from robustlens.studies.practice import adversarial_perturbations as perturbations
 from robustlens.studies.practice import perception_alignment as alignment
 from robustlens.studies.practice import robust_erm as erm
-from robustlens.studies.registry import trains, what_decides
 from robustlens.studies.words import SHARE, above, dots, first_of_each, mean, sampled, says
 from robustlens.theory.sampling import Sampled
 

@@ -15,6 +15,7 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate, TransferMatrix, transfer_matrix
 from robustlens.figures import save_pictures
 from robustlens.nets import SmallCNN
+from robustlens.registry import run
 from robustlens.result import Number, Verdict
 from robustlens.streams import initialised, stream
 from robustlens.studies.features import transferability_plot as plot
@@ -22,7 +23,6 @@ from robustlens.studies.features.families import BATCH_NORM, FAMILIES, SIZES, me
 from robustlens.studies.features.ranks import MOST, RankCorrelation, rank_correlation
 from robustlens.studies.features.transfer_pictures import bars, scatter
 from robustlens.studies.presets import QUICK, TINY
-from robustlens.studies.registry import run
 
 # The matrix
 

@@ -67,11 +67,11 @@ class Number:
 
 @dataclass(frozen=True)
 class Result:
-    """One run of one study. It cannot be built without its provenance."""
+    """One run of one study or other task. It cannot be built without its provenance."""
 
-    study: str
+    study: str  # the id of the task
     preset: str
-    verdict: Verdict
+    verdict: Verdict | None  # None: the task makes no claim
     summary: str  # one sentence with the numbers in it
     numbers: Mapping[str, Number]
     figures: tuple[Picture | Drawn, ...]
@@ -87,7 +87,7 @@ class Result:
         return {
             "study": self.study,
             "preset": self.preset,
-            "verdict": str(self.verdict),
+            "verdict": self.verdict and str(self.verdict),
             "seconds": self.seconds,
             "summary": self.summary,
             "numbers": {name: asdict(number) for name, number in self.numbers.items()},

@@ -10,9 +10,9 @@ import torch
 from robustlens.errors import InputError
 from robustlens.figures import LIGHT, draw, save_pictures
 from robustlens.losses import standard
+from robustlens.registry import Study, run
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Study, run
 from robustlens.studies.theory import aberration_view as aberration
 from robustlens.studies.theory import computational_barrier as barrier
 from robustlens.studies.theory.aberration_pictures import ceiling_picture

@@ -10,12 +10,12 @@ from robustlens.data import load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.registry import run
 from robustlens.result import Result, Verdict
 from robustlens.streams import stream
 from robustlens.studies.features import features_images as images
 from robustlens.studies.features.features_gaussian import model
 from robustlens.studies.features.features_model import STUDY, Config, judge
-from robustlens.studies.registry import run
 from robustlens.theory.linear_features import LinearFeatures
 from robustlens.theory.usefulness import Kind, Score, Usefulness
 

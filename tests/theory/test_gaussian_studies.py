@@ -10,9 +10,9 @@ import torch
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.registry import Study, run
 from robustlens.result import Result, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Study, run
 from robustlens.studies.theory import gaussian_theory as two
 from robustlens.studies.theory import gradient_alignment_theory as turning
 from robustlens.studies.theory.gaussian_model import four_point_numbers, plane_classes, reach

@@ -8,8 +8,8 @@ import pytest
 
 from robustlens.errors import InputError
 from robustlens.figures import save_pictures
+from robustlens.registry import run
 from robustlens.result import Verdict
-from robustlens.studies.registry import run
 from robustlens.studies.theory import gaussian_sample_complexity as gaussian
 from robustlens.studies.theory import linear_vs_threshold as cube
 from robustlens.studies.theory.threshold_pictures import Needs, Point

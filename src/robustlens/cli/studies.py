@@ -12,10 +12,10 @@ from robustlens.cli.command import Answer, Command, device
 from robustlens.errors import UnknownName
 from robustlens.figures import save_pictures
 from robustlens.progress import say
+from robustlens.registry import PRESETS, Study, Task, preset, run, tasks, what_decides
 from robustlens.report import write_page
 from robustlens.result import FILE, Result
-from robustlens.studies import CLAIMS, PRESETS, STUDIES, Study, preset, run
-from robustlens.studies.registry import what_decides
+from robustlens.studies import CLAIMS, STUDIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class List(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Command):
-    """Run one study, print its numbers, save its pictures.
+    """Run one study, or another task, print its numbers, save its pictures.
 
     Every setting of the study is a flag: robustlens run STUDY --preset quick --help
 
@@ -64,22 +64,23 @@ class Run(Command):
             prog="robustlens run",
             return_unknown_args=True,
         )
-        start = preset(_study(own.study), own.preset)
+        task = _task(own.study)
+        start = preset(task, own.preset)
         prog = f"robustlens run {own.study} --preset {own.preset}"
         config = tyro.cli(
             type(start),
             default=start,
             args=[*others, *asks],
             prog=prog,
-            description=STUDIES[own.study].claim,
+            description=task.about,
         )
         return cls(**{**vars(own), "config": config})
 
     def run(self) -> Answer:
         """Run it."""
-        study = _study(self.study)
-        config = preset(study, self.preset) if self.config is None else self.config
-        result = run(study, self.preset, config, folder=self.out, device=device(self.device))
+        task = _task(self.study)
+        config = preset(task, self.preset) if self.config is None else self.config
+        result = run(task, self.preset, config, folder=self.out, device=device(self.device))
         folder = _save(result, self.out)
         return Answer(result.as_dict(), _words(result) + f"\npictures: {folder}")
 
@@ -121,13 +122,14 @@ class Talk(Command):
         return _save(result, self.out)
 
 
-def _study(name: str) -> Study:
-    if name in STUDIES:
-        return STUDIES[name]
+def _task(name: str) -> Task:
+    known = tasks()
+    if name in known:
+        return known[name]
     kind = (
         "study (the claim is listed, its study is not written yet)" if name in CLAIMS else "study"
     )
-    raise UnknownName(kind, name, STUDIES)
+    raise UnknownName(kind, name, known)
 
 
 def _done(folder: Path, config: Any) -> bool:
@@ -146,8 +148,9 @@ def _save(result: Result, out: Path) -> Path:
 
 
 def _words(result: Result) -> str:
-    width = max(map(len, result.numbers))
-    lines = [f"{result.study} ({result.preset}): {result.verdict}", result.summary]
+    width = max(map(len, result.numbers), default=0)
+    verdict = f": {result.verdict}" if result.verdict else ""
+    lines = [f"{result.study} ({result.preset}){verdict}", result.summary]
     lines += [*filter(None, [what_decides(result.study, result.verdict)]), ""]
     for name, n in result.numbers.items():
         published = f"  published: {n.published}" if n.published else ""

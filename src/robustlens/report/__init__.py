@@ -9,8 +9,8 @@ style and pictures are inside it.
 from collections.abc import Mapping, Sequence
 
 from robustlens.files import AnyPath, write_text
+from robustlens.registry import Study
 from robustlens.report.page import compose
-from robustlens.studies.registry import Study
 
 __all__ = ["write_page"]
 

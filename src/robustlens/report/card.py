@@ -9,11 +9,11 @@ from typing import NamedTuple
 from robustlens.errors import UnknownName
 from robustlens.pictures import Drawn
 from robustlens.provenance import Provenance
+from robustlens.registry import Study, what_decides
 from robustlens.report.png import read_png
 from robustlens.report.words import duration, interval
 from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.registry import Study, what_decides
 
 SMALLEST = 0.72
 """A picture shrinks on a small screen to this share of its size; then it scrolls."""
@@ -70,8 +70,10 @@ def _undecided(run: Run) -> str:
     return f'<p class="small">{escape(words)}</p>' if words else ""
 
 
-def badge(verdict: Verdict) -> str:
-    """Return a verdict as a badge."""
+def badge(verdict: Verdict | None) -> str:
+    """Return a verdict as a badge; nothing for none."""
+    if verdict is None:
+        return ""
     return f'<span class="badge {verdict.replace(" ", "-")}">{verdict.capitalize()}</span>'
 
 

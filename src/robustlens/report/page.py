@@ -6,9 +6,9 @@ from importlib.resources import files
 from string import Template
 
 from robustlens.files import AnyPath, as_path
+from robustlens.registry import Study
 from robustlens.report.card import Run, badge, card, headline, load, section
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.registry import Study
 
 
 def compose(folders: Sequence[AnyPath], studies: Mapping[str, Study]) -> str:

@@ -5,6 +5,8 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
+import importlib
+
 from robustlens.pictures import (
     Arrow,
     Bar,
@@ -22,68 +24,39 @@ from robustlens.pictures import (
     Sheet,
     Surfaces,
 )
+from robustlens.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS, Claim
-from robustlens.studies.features import (
-    experiment_controls,
-    features_model,
-    human_vs_model_priors,
-    not_batchnorm_alone,
-    robust_training_prior,
-    robustification,
-    simple_experiment,
-    transferability_plot,
-)
-from robustlens.studies.practice import (
-    adversarial_perturbations,
-    adversary_as_critic,
-    capacity,
-    data_efficiency,
-    gradient_masking,
-    perception_alignment,
-    robust_erm,
-    security_curve,
-    standard_accuracy_curve,
-)
-from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
-from robustlens.studies.theory import (
-    aberration_view,
-    computational_barrier,
-    gaussian_sample_complexity,
-    gaussian_theory,
-    gradient_alignment_theory,
-    linear_vs_threshold,
-    tension_theorem,
-)
 
+MODULES = (
+    "practice.adversarial_perturbations",
+    "practice.robust_erm",
+    "practice.security_curve",
+    "practice.gradient_masking",
+    "practice.capacity",
+    "practice.standard_accuracy_curve",
+    "theory.tension_theorem",
+    "theory.computational_barrier",
+    "theory.gaussian_sample_complexity",
+    "theory.linear_vs_threshold",
+    "theory.aberration_view",
+    "features.simple_experiment",
+    "features.experiment_controls",
+    "features.features_model",
+    "theory.gaussian_theory",
+    "theory.gradient_alignment_theory",
+    "features.robustification",
+    "features.not_batchnorm_alone",
+    "features.transferability_plot",
+    "features.human_vs_model_priors",
+    "features.robust_training_prior",
+    "practice.data_efficiency",
+    "practice.perception_alignment",
+    "practice.adversary_as_critic",
+)
+"""A module for each study, in the order of the talk; each registers its `STUDY`."""
 STUDIES: dict[str, Study] = {
-    module.STUDY.id: module.STUDY
-    for module in (
-        adversarial_perturbations,
-        robust_erm,
-        security_curve,
-        gradient_masking,
-        capacity,
-        standard_accuracy_curve,
-        tension_theorem,
-        computational_barrier,
-        gaussian_sample_complexity,
-        linear_vs_threshold,
-        aberration_view,
-        simple_experiment,
-        experiment_controls,
-        features_model,
-        gaussian_theory,
-        gradient_alignment_theory,
-        robustification,
-        not_batchnorm_alone,
-        transferability_plot,
-        human_vs_model_priors,
-        robust_training_prior,
-        data_efficiency,
-        perception_alignment,
-        adversary_as_critic,
-    )
+    study.id: study for study in (importlib.import_module(f"{__name__}.{m}").STUDY for m in MODULES)
 }
 """The studies that can be run, by id, in the order of the talk."""
 

@@ -15,10 +15,10 @@ from robustlens.features import leakage
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.recipes import fit
+from robustlens.registry import Bench
 from robustlens.result import Number
 from robustlens.studies.features.control_sets import Config, Sets
 from robustlens.studies.features.made import over_classes, right, taught
-from robustlens.studies.registry import Bench
 from robustlens.studies.words import mean
 
 LONGEST = 5

@@ -12,10 +12,10 @@ from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench
 from robustlens.studies.features.made import Making, meaningless, place, pushed
 from robustlens.studies.features.simple_experiment import LEARNER
 from robustlens.studies.presets import QUICK, QUICK_ROBUST
-from robustlens.studies.registry import Bench
 
 OTHER = replace(QUICK, training=replace(QUICK.training, epochs=6))
 BRIEF = replace(QUICK, training=replace(QUICK.training, epochs=2))

@@ -17,8 +17,8 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of, pgd_accuracy
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench
 from robustlens.studies.features.made import place
-from robustlens.studies.registry import Bench
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from robustlens.balls import parse_eps
 from robustlens.pictures import Picture
 from robustlens.recipes import Recipe
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features.control_measures import Measured, measure
 from robustlens.studies.features.control_pictures import over_radii, pairs, which_label, who_learns
 from robustlens.studies.features.control_sets import Config, sets
 from robustlens.studies.features.made import Making, chance
 from robustlens.studies.presets import FULL, FULL_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above
 
 FOOLED = 0.5
@@ -189,3 +189,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

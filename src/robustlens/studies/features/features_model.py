@@ -7,6 +7,7 @@ from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.pictures import Plane
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features import features_images as images
 from robustlens.studies.features.features_gaussian import Model, checks, model, model_numbers
@@ -16,7 +17,6 @@ from robustlens.studies.features.features_pictures import (
     sheet,
     weight_curves,
 )
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.theory.best_features import robust_rule
 from robustlens.theory.usefulness import Kind, Usefulness
 
@@ -200,3 +200,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -7,6 +7,7 @@ import torch
 from robustlens.balls import ball, parse_eps
 from robustlens.errors import InputError
 from robustlens.recipes import Recipe, fit, untrained
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.studies.features import alignment_pictures as pictures
 from robustlens.studies.features.alignment_findings import (
     ALIKE,
@@ -20,7 +21,6 @@ from robustlens.studies.features.alignment_findings import (
 from robustlens.studies.features.alignment_measures import Look, net, shown
 from robustlens.studies.features.robust_training_prior import QUICK_NOISY
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import first_of_each
 from robustlens.training import TrainConfig
 from robustlens.vision import class_means
@@ -153,3 +153,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -20,9 +20,9 @@ from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json
 from robustlens.nets import Checkpoint, among
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench
 from robustlens.result import Number
 from robustlens.studies.presets import QUICK
-from robustlens.studies.registry import Bench
 from robustlens.training import TrainConfig
 
 

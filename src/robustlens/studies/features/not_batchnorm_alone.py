@@ -10,6 +10,7 @@ from typing import NamedTuple
 from robustlens.errors import UnknownName
 from robustlens.pictures import Bar, Bars
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features.distilled import (
     Attacked,
@@ -23,7 +24,6 @@ from robustlens.studies.features.families import BATCH_NORM, FAMILIES, members
 from robustlens.studies.features.made import taught
 from robustlens.studies.features.robustification import LEARNER
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above
 from robustlens.training import TrainConfig
 
@@ -193,3 +193,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from robustlens.balls import ball, parse_eps
 from robustlens.errors import InputError
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features import prior_pictures as pictures
 from robustlens.studies.features.prior_units import Look, Seen, look
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above
 from robustlens.theory.usefulness import Kind
 
@@ -183,3 +183,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

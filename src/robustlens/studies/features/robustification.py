@@ -13,6 +13,7 @@ from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
 from robustlens.pictures import Cell, Curves, Gallery, Picture
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features.distilled import (
     Attacked,
@@ -25,7 +26,6 @@ from robustlens.studies.features.distilled import (
 )
 from robustlens.studies.features.made import quick_learner, taught
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, band, dots, first_of_each
 
 MARGIN = 0.1
@@ -231,3 +231,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

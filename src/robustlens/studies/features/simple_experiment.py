@@ -11,6 +11,7 @@ from robustlens.evaluation import Rate
 from robustlens.nets import Checkpoint
 from robustlens.pictures import Bar, Bars, Cell, Gallery
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features.made import (
     Making,
@@ -23,7 +24,6 @@ from robustlens.studies.features.made import (
     taught,
 )
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import first_of_each, says
 from robustlens.training import TrainConfig
 
@@ -223,3 +223,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -12,6 +12,7 @@ from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate, TransferMatrix, on_device_of, transfer_matrix
 from robustlens.recipes import Recipe, fit, untrained
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.features.families import FAMILIES, members
@@ -19,7 +20,6 @@ from robustlens.studies.features.made import Making, pushed, quick_learner, righ
 from robustlens.studies.features.ranks import RankCorrelation, rank_correlation, spearman
 from robustlens.studies.features.transfer_pictures import bars, scatter
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above
 
 P_VALUE = 0.05
@@ -211,3 +211,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -17,10 +17,10 @@ from robustlens.evaluation import (
 )
 from robustlens.pictures import Cell, Curves, Gallery, Series
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.presets import FULL, QUICK, TINY
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import band, first_of_each, images_at, says
 from robustlens.types import Model
 
@@ -156,3 +156,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -19,10 +19,10 @@ from robustlens.nets.checkpoints import exists
 from robustlens.pictures import Cell, Curves, Gallery
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import WEIGHTS, Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import initialised, stream
 from robustlens.studies.presets import FULL_ROBUST, QUICK_ROBUST, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, band, first_of_each, images_at, says
 from robustlens.threats.transforms import Colour, Spatial
 from robustlens.training import train
@@ -307,3 +307,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

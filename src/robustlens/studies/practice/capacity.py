@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from robustlens.evaluation import Rate
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.practice.capacity_measures import Attacked, Measuring
 from robustlens.studies.practice.capacity_nets import (
@@ -16,7 +17,6 @@ from robustlens.studies.practice.capacity_nets import (
 )
 from robustlens.studies.practice.capacity_pictures import NAMES, pictures
 from robustlens.studies.presets import FULL, TINY
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above
 
 SINKS = 0.1
@@ -182,3 +182,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -23,9 +23,9 @@ from robustlens.evaluation import (
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.recipes import LOSSES, Recipe, fit
+from robustlens.registry import Bench
 from robustlens.streams import stream
 from robustlens.studies.practice.capacity_nets import WAYS, Cell, Cells, Net, Sweep
-from robustlens.studies.registry import Bench
 
 BATCH = 250
 

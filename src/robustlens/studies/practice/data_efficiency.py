@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.practice import data_pictures as pictures
 from robustlens.studies.practice.data_measures import Attacked, Measured, measured, undefended
 from robustlens.studies.practice.data_needed import SHARE
 from robustlens.studies.practice.samples import FULL_GRID, STANDARD, TINY_GRID, Grid, Nets
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, mean
 
 
@@ -156,3 +156,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -14,6 +14,7 @@ from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, margin, misclassify
 from robustlens.pictures import Curves, Panel, Surfaces
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.sanity import Check, check_model, loss_surface
 from robustlens.studies.presets import (
@@ -24,7 +25,6 @@ from robustlens.studies.presets import (
     TINY,
     TINY_ROBUST,
 )
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, band, images_at
 from robustlens.types import Images, Labels, Logits, Model
 
@@ -237,3 +237,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

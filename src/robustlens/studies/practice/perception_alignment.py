@@ -11,6 +11,7 @@ from robustlens.data import Dataset, batches
 from robustlens.evaluation import on_device_of
 from robustlens.pictures import Cell, Gallery
 from robustlens.recipes import Recipe, fit, untrained
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Verdict
 from robustlens.streams import stream
 from robustlens.studies.presets import (
@@ -21,7 +22,6 @@ from robustlens.studies.presets import (
     TINY,
     TINY_ROBUST,
 )
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, first_of_each, images_at, mean, says
 from robustlens.types import Model
 from robustlens.vision import (
@@ -144,3 +144,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

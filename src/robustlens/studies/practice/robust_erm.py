@@ -7,6 +7,7 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.pictures import Curves
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.presets import (
     FULL,
@@ -16,7 +17,6 @@ from robustlens.studies.presets import (
     TINY,
     TINY_ROBUST,
 )
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, band
 
 POINTS = 8
@@ -120,3 +120,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -21,10 +21,10 @@ from robustlens.data.saved import CARD
 from robustlens.errors import InputError
 from robustlens.files import digest_json
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench
 from robustlens.streams import stream
 from robustlens.studies.practice.gaussian_images import gaussian_images
 from robustlens.studies.presets import FULL_ROBUST, TINY
-from robustlens.studies.registry import Bench
 from robustlens.training import TrainConfig
 
 STANDARD = "0"

@@ -20,10 +20,10 @@ from robustlens.evaluation import (
 )
 from robustlens.pictures import Cell, Curves, Gallery
 from robustlens.recipes import Recipe, fit
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
 from robustlens.studies.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import above, band, images_at, says
 
 FLATTERY = 0.05
@@ -198,3 +198,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

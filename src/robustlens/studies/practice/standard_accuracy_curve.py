@@ -9,6 +9,7 @@ from torch import Tensor
 
 from robustlens.bounds import mean_interval
 from robustlens.pictures import Curves
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.features.made import right
 from robustlens.studies.practice.samples import (
@@ -20,7 +21,6 @@ from robustlens.studies.practice.samples import (
     Grid,
     Nets,
 )
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import band, dots, mean
 
 
@@ -198,3 +198,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.aberration_pictures import Control, ceiling_picture, distance_picture
 from robustlens.theory.concentration import Gaussian, Sphere
 from robustlens.theory.error_sets import other_sets
@@ -191,3 +191,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -8,9 +8,9 @@ import torch
 from robustlens.errors import InputError
 from robustlens.losses import standard
 from robustlens.pictures import Curves
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.barrier_pictures import (
     BETWEEN,
     RADII,
@@ -199,3 +199,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -9,9 +9,9 @@ import numpy as np
 
 from robustlens.errors import InputError
 from robustlens.pictures import Curves, Series
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.words import SHARE, dots, sampled
 from robustlens.theory.sample_bounds import (
     theorem11_error,
@@ -256,3 +256,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

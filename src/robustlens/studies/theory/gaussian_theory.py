@@ -6,9 +6,9 @@ import torch
 
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.gaussian_model import (
     Config,
     distance,
@@ -161,3 +161,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -9,9 +9,9 @@ import torch
 
 from robustlens.errors import InputError
 from robustlens.pictures import Arrow, Curves, Plane, Series, Sheet
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.gaussian_model import as_matrix, pair, round_classes
 from robustlens.theory.alignment import (
     alignment,
@@ -198,3 +198,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

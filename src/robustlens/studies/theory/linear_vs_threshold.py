@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustlens.errors import InputError
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.gaussian_sample_complexity import slope
 from robustlens.studies.theory.threshold_pictures import (
     Needs,
@@ -228,3 +228,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from robustlens.errors import InputError
 from robustlens.pictures import Curves
+from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.registry import Bench, Findings, Study
 from robustlens.studies.theory.tension_pictures import Scene, against_eps, frontier, slider
 from robustlens.studies.words import SHARE, sampled
 from robustlens.theory.sampling import Sampled
@@ -241,3 +241,4 @@ STUDY = Study(
     },
     function=study,
 )
+register(STUDY)
