@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from robustlens.evaluation import Rate
+from robustlens.nets import Checkpoint, load
+from robustlens.recipes import Recipe
+from robustlens.recipes.fit import plan
 from robustlens.studies import CLAIMS, PRESETS, Gallery, Verdict, run
 from robustlens.studies.practice import adversary_as_critic as critic
+from robustlens.types import Attack, Loss
 
 STUDY = critic.STUDY
 
@@ -32,7 +36,8 @@ def test_the_same_config_gives_the_same_numbers_and_trains_once(tmp_path: Path) 
     first = run(STUDY, "tiny", config, folder=tmp_path)
     weights = sorted((tmp_path / "models").glob("*/*.safetensors"))
     assert len(weights) == 3
-    assert any(path.parent.name.startswith("fashion-spatial-") for path in weights)
+    cards = [load(path).card["recipe"] for path in weights]
+    assert sum(card["loss"].startswith("adversarial (transform_search") for card in cards) == 1
     stamps = [path.stat().st_mtime_ns for path in weights]
     second = run(STUDY, "tiny", config, folder=tmp_path)
     assert stamps == [path.stat().st_mtime_ns for path in weights]
@@ -49,21 +54,21 @@ def test_the_same_config_gives_the_same_numbers_and_trains_once(tmp_path: Path) 
     assert first.provenance.data
 
 
-def test_other_spatial_training_has_another_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    places: list[Path] = []
+def test_other_spatial_training_is_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
 
-    def remember(config: critic.Config, *rest: object) -> None:
-        places.append(rest[-1])  # type: ignore[arg-type]
+    def remember(recipe: Recipe, *_: object, loss: Loss, attack: Attack) -> Checkpoint:
+        names.append(plan(recipe, loss, attack).name)
+        return Checkpoint(torch.nn.Identity(), {})
 
-    monkeypatch.setattr(critic, "_train", remember)
-    bench = critic.Bench(tmp_path, torch.device("cpu"))
+    monkeypatch.setattr(critic, "fit", remember)
+    bench = critic.Bench(Path("nowhere"), torch.device("cpu"))
     config = STUDY.presets["tiny"]
-    for other in (config, replace(config, tries=3), replace(config, degrees=20.0)):
-        with pytest.raises(Exception, match="safetensors"):
-            critic.fit_spatial(other, bench)
-    assert len(set(places)) == 3
+    for other in (config, replace(config, tries=3), replace(config, degrees=20.0), config):
+        critic.fit_spatial(other, bench)
+    assert len(set(names)) == 3
+    assert names[0] == names[3]
+    assert all(name.startswith("fashion-adversarial-") for name in names)
 
 
 @pytest.mark.parametrize(

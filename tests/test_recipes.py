@@ -141,3 +141,55 @@ def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
 def test_training_does_not_begin_at_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--weights", "fashion-standard"]) == 2
     assert "drop --weights" in capsys.readouterr().err
+
+
+def _equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    mine, theirs = a.state_dict(), b.state_dict()
+    return all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+@pytest.mark.parametrize("name", ["standard", "adversarial", "noise"])
+def test_a_loss_that_is_given_trains_to_the_bits_of_the_one_that_is_named(
+    name: str, tmp_path: Path
+) -> None:
+    recipe = replace(TINY, images=100, loss=name, training=TrainConfig(epochs=1, batch_size=50))
+    attack = recipe.attack(10) if name == "adversarial" else None
+    named = fit(recipe, tmp_path)
+    given = fit(recipe, tmp_path, loss=LOSSES[name](recipe), attack=attack)
+    assert _equal(named.model, given.model)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert given.card["recipe"]["loss"] == describe(LOSSES[name](recipe))
+    assert given.card["provenance"]["command"].startswith(f"{recipe.command}  # from Python, loss ")
+
+
+def test_losses_of_one_name_that_do_otherwise_are_trained_apart(tmp_path: Path) -> None:
+    recipe = replace(TINY, images=100, training=TrainConfig(epochs=1, batch_size=50, validation=0))
+
+    def scaled(factor: float):
+        def loss(model, x, y, generator):
+            return factor * cross_entropy(model(x), y)
+
+        return loss
+
+    first, second, again = (fit(recipe, tmp_path, loss=scaled(f)) for f in (1.0, 0.5, 1.0))
+    assert not _equal(first.model, second.model)
+    assert _equal(first.model, again.model)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert _equal(first.model, fit(recipe, tmp_path).model)
+
+
+def test_a_validation_attack_alone_may_be_given(tmp_path: Path) -> None:
+    recipe = replace(TINY, images=100, training=TrainConfig(epochs=1, batch_size=50))
+    attack = recipe.attack(2)
+    found = fit(recipe, tmp_path, attack=attack)
+    assert found.card["validation"]["pgd_accuracy"] is not None
+    assert found.card["recipe"]["validation_attack"] == str(attack)
+    assert fit(recipe, tmp_path).card["validation"]["pgd_accuracy"] is None
+
+
+def test_weights_are_not_trained_with_a_loss(tmp_path: Path) -> None:
+    recipe = replace(TINY, weights="fashion-standard")
+    with pytest.raises(InputError, match="a loss or an attack to train with"):
+        fit(recipe, tmp_path, loss=LOSSES["standard"](TINY))
+    with pytest.raises(InputError, match="leave one of them out"):
+        fit(recipe, tmp_path, attack=TINY.attack(1))

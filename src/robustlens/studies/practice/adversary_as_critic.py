@@ -1,8 +1,7 @@
 """Another adversary, another robustness: nets trained against one critic before all the others."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -13,19 +12,14 @@ from robustlens.attacks.transform_attack import transform_search
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of
-from robustlens.files import digest_json
-from robustlens.nets import load, save
-from robustlens.nets.checkpoints import exists
 from robustlens.pictures import Cell, Curves, Gallery
-from robustlens.provenance import clock, command_line, flags, provenance
-from robustlens.recipes import WEIGHTS, Recipe, fit
+from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
-from robustlens.streams import initialised, stream
+from robustlens.streams import stream
 from robustlens.studies.presets import FULL_ROBUST, QUICK_ROBUST, TINY_ROBUST
 from robustlens.studies.words import above, band, first_of_each, images_at, says
 from robustlens.threats.transforms import Colour, Spatial
-from robustlens.training import train
 from robustlens.vision import loss_gradient, picture
 
 CARRIED = 1 / 4
@@ -125,48 +119,10 @@ def fit_spatial(config: Config, bench: Bench) -> nn.Module:
 
     Source: Engstrom et al. 2019, spatial robustness (worst-of-k training).
     """
-    recipe = config.robust
     attack = bind(transform_search, config.spatial, grid=0, tries=config.tries, steps=0)
-    what = recipe.as_dict() | {"loss": f"adversarial ({attack})"}
-    place = bench.folder / f"{Path(recipe.data).stem}-spatial-{digest_json(what)[:8]}" / WEIGHTS
-    if not exists(place):
-        _train(config, bench.device, attack, what, place)
-    return load(place).model.to(bench.device)
-
-
-def _train(
-    config: Config, device: torch.device, attack: Bound, what: dict[str, object], place: Path
-) -> None:
-    recipe, data = config.robust, config.robust.dataset()
-    architecture = recipe.architecture(data)
-    with clock() as seconds:
-        done = train(
-            initialised(recipe.seed, architecture.build).to(device),
-            data,
-            losses.adversarial(attack),
-            recipe.training,
-            seed=recipe.seed,
-            validation_attack=attack,
-            folder=place.parent,
-        )
-    words = flags(asdict(config), asdict(STUDY.presets["quick"]), ".")
-    origin = provenance(
-        command_line("robustlens", "run", STUDY.id, "--preset", "quick", *words),
-        what,
-        seed=recipe.seed,
-        data={data.name: data.digest},
-        seconds=sum(epoch.seconds for epoch in done.history) or seconds(),
-        device=device,
-    )
-    card = {
-        "recipe": what,
-        "classes": list(data.classes),
-        "data": data.digest,
-        "validation": done.best._asdict(),
-        "provenance": origin.as_dict(),
-    }
-    save(place, done.model, architecture=architecture, card=card)
-    (place.parent / "state.safetensors").unlink(missing_ok=True)
+    recipe = replace(config.robust, weights="")  # those would be of another training
+    loss = losses.adversarial(attack)
+    return fit(recipe, bench.folder, bench.device, loss=loss, attack=attack).model
 
 
 def _under(model: nn.Module, data: Dataset, attack: Bound, seed: int) -> Rate:
