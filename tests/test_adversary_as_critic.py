@@ -11,7 +11,7 @@ from robustlens.nets import Checkpoint, load
 from robustlens.recipes import Recipe
 from robustlens.recipes.fit import plan
 from robustlens.studies import CLAIMS, PRESETS, Gallery, Verdict, run
-from robustlens.studies.practice import adversary_as_critic as critic
+from robustlens.studies import adversary_as_critic as critic
 from robustlens.types import Attack, Loss
 
 STUDY = critic.STUDY

@@ -16,9 +16,8 @@ from robustlens.pictures import Curves
 from robustlens.recipes import Recipe
 from robustlens.streams import initialised, stream
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.practice.capacity import PUBLISHED, STUDY, judge
-from robustlens.studies.practice.capacity_measures import on_fgsm, own_loss
-from robustlens.studies.practice.capacity_nets import (
+from robustlens.studies.harder_training_capacity.measures import on_fgsm, own_loss
+from robustlens.studies.harder_training_capacity.nets import (
     FGSM,
     PGD,
     STANDARD,
@@ -28,7 +27,8 @@ from robustlens.studies.practice.capacity_nets import (
     Net,
     Sweep,
 )
-from robustlens.studies.practice.capacity_pictures import pictures
+from robustlens.studies.harder_training_capacity.pictures import pictures
+from robustlens.studies.harder_training_capacity.study import PUBLISHED, STUDY, judge
 
 N = 1000
 SWEEP = Sweep(widths=(1, 8), repeats=1)

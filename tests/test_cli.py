@@ -18,7 +18,7 @@ from robustlens.errors import InputError
 from robustlens.nets import SmallCNN
 from robustlens.recipes import fit
 from robustlens.studies import CLAIMS, STUDIES
-from robustlens.studies.presets import TINY_ROBUST
+from robustlens.studies.kit.presets import TINY_ROBUST
 
 TRAIN = [
     *["train", "--images", "100", "--width", "4", "--epochs", "1"],

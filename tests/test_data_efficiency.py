@@ -16,12 +16,12 @@ from robustlens.figures import save_pictures
 from robustlens.registry import Bench, run
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.practice import data_efficiency as efficiency
-from robustlens.studies.practice import standard_accuracy_curve as curve
-from robustlens.studies.practice.data_measures import Extra, Measured, Seen
-from robustlens.studies.practice.data_needed import Needed, compare, gap, needed
-from robustlens.studies.practice.gaussian_images import gaussian_draws, gaussian_images
-from robustlens.studies.practice.samples import (
+from robustlens.studies import standard_accuracy_curve as curve
+from robustlens.studies.data_efficiency import study as efficiency
+from robustlens.studies.data_efficiency.measures import Extra, Measured, Seen
+from robustlens.studies.data_efficiency.needed import Needed, compare, gap, needed
+from robustlens.studies.kit.gaussian_images import gaussian_draws, gaussian_images
+from robustlens.studies.kit.samples import (
     GENERATED,
     NOISE,
     STANDARD,

@@ -10,17 +10,17 @@ from robustlens.figures import save_pictures
 from robustlens.pictures import Bars, Curves, Gallery
 from robustlens.result import Number
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.features.control_measures import Measured
-from robustlens.studies.features.control_pictures import over_radii, which_label, who_learns
-from robustlens.studies.features.control_sets import Config
-from robustlens.studies.features.experiment_controls import (
+from robustlens.studies.experiment_controls.measures import Measured
+from robustlens.studies.experiment_controls.pictures import over_radii, which_label, who_learns
+from robustlens.studies.experiment_controls.sets import Config
+from robustlens.studies.experiment_controls.study import (
     STUDY,
     Control,
     _summary,
     controls,
     judge,
 )
-from robustlens.studies.features.simple_experiment import STUDY as SIMPLE
+from robustlens.studies.simple_experiment import STUDY as SIMPLE
 
 CHANCE = 0.1
 

@@ -14,7 +14,7 @@ from robustlens.figures import DARK, LIGHT, Theme, draw, save_pictures
 from robustlens.pictures import Curves, Panel, Surfaces
 from robustlens.sanity import Check, Outcome
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.practice.gradient_masking import STUDY, Seen, Sharpened, verdict
+from robustlens.studies.gradient_masking import STUDY, Seen, Sharpened, verdict
 
 
 def rate(value: float, n: int = 1000) -> Rate:

@@ -11,9 +11,9 @@ from robustlens.data.augment import unit
 from robustlens.nets import Architecture, Checkpoint
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench
-from robustlens.studies.features import made
-from robustlens.studies.features.made import Making
-from robustlens.studies.presets import TINY
+from robustlens.studies.kit import made
+from robustlens.studies.kit.made import Making
+from robustlens.studies.kit.presets import TINY
 
 FEW = Making(steps=2, step_size=0.5)
 

@@ -14,7 +14,7 @@ from robustlens.nets import Architecture
 from robustlens.nets.checkpoints import read
 from robustlens.recipes import fit, named, recipe_names, rehearse
 from robustlens.recipes.rehearse import SHAPES
-from robustlens.studies.presets import TINY
+from robustlens.studies.kit.presets import TINY
 from robustlens.training import TrainConfig
 
 ROOT = Path(__file__).parents[1]

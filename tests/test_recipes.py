@@ -16,7 +16,7 @@ from robustlens.nets import Architecture, SmallCNN, save
 from robustlens.provenance import flags
 from robustlens.recipes import LOSSES, Recipe, fit
 from robustlens.streams import initialised, stream
-from robustlens.studies.presets import TINY
+from robustlens.studies.kit.presets import TINY
 from robustlens.training import TrainConfig
 from robustlens.zoo import pretrained
 

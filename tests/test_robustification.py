@@ -12,11 +12,11 @@ from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
 from robustlens.registry import Bench, run
 from robustlens.result import Verdict
-from robustlens.studies.features import not_batchnorm_alone as alone
-from robustlens.studies.features import robustification as study
-from robustlens.studies.features.distilled import Attacked, Distilling, Held, distilled, hold, part
-from robustlens.studies.features.families import FAMILIES
-from robustlens.studies.presets import TINY, TINY_ROBUST
+from robustlens.studies import not_batchnorm_alone as alone
+from robustlens.studies import robustification as study
+from robustlens.studies.kit.distilled import Attacked, Distilling, Held, distilled, hold, part
+from robustlens.studies.kit.families import FAMILIES
+from robustlens.studies.kit.presets import TINY, TINY_ROBUST
 
 
 def held(clean: float, pgd: float, autoattack: float, n: int = 1000) -> Held:

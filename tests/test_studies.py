@@ -29,10 +29,10 @@ from robustlens.studies import (
     preset,
     run,
 )
-from robustlens.studies.practice import adversarial_perturbations as perturbations
-from robustlens.studies.practice import perception_alignment as alignment
-from robustlens.studies.practice import robust_erm as erm
-from robustlens.studies.words import SHARE, above, dots, first_of_each, mean, sampled, says
+from robustlens.studies import adversarial_perturbations as perturbations
+from robustlens.studies import perception_alignment as alignment
+from robustlens.studies import robust_erm as erm
+from robustlens.studies.kit.words import SHARE, above, dots, first_of_each, mean, sampled, says
 from robustlens.theory.sampling import Sampled
 
 OF_THEORY = {

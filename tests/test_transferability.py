@@ -18,11 +18,11 @@ from robustlens.nets import SmallCNN
 from robustlens.registry import run
 from robustlens.result import Number, Verdict
 from robustlens.streams import initialised, stream
-from robustlens.studies.features import transferability_plot as plot
-from robustlens.studies.features.families import BATCH_NORM, FAMILIES, SIZES, members
-from robustlens.studies.features.ranks import MOST, RankCorrelation, rank_correlation
-from robustlens.studies.features.transfer_pictures import bars, scatter
-from robustlens.studies.presets import QUICK, TINY
+from robustlens.studies.kit.families import BATCH_NORM, FAMILIES, SIZES, members
+from robustlens.studies.kit.presets import QUICK, TINY
+from robustlens.studies.kit.ranks import MOST, RankCorrelation, rank_correlation
+from robustlens.studies.transferability_plot import study as plot
+from robustlens.studies.transferability_plot.pictures import bars, scatter
 
 # The matrix
 

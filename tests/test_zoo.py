@@ -16,7 +16,7 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate
 from robustlens.nets import checkpoints
 from robustlens.recipes import fit
-from robustlens.studies.presets import TINY, TINY_ROBUST
+from robustlens.studies.kit.presets import TINY, TINY_ROBUST
 from robustlens.zoo import (
     Outcome,
     Trial,

@@ -14,10 +14,16 @@ from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
 from robustlens.registry import run
 from robustlens.result import Verdict
-from robustlens.studies.features import alignment_measures as measures
-from robustlens.studies.features.alignment_findings import Found, judge
-from robustlens.studies.features.alignment_measures import EXPLANATIONS, GRADIENT, Look, Net, Shown
-from robustlens.studies.features.human_vs_model_priors import STUDY, check, recipes
+from robustlens.studies.human_vs_model_priors import measures
+from robustlens.studies.human_vs_model_priors.findings import Found, judge
+from robustlens.studies.human_vs_model_priors.measures import (
+    EXPLANATIONS,
+    GRADIENT,
+    Look,
+    Net,
+    Shown,
+)
+from robustlens.studies.human_vs_model_priors.study import STUDY, check, recipes
 
 HOW = Look(within=L2(1.0), steps=3, samples=2, sigma=0.1, blur=1.0, seed=0)
 

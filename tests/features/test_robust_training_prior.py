@@ -11,8 +11,8 @@ from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
 from robustlens.registry import run
 from robustlens.result import Number, Verdict
-from robustlens.studies.features.prior_units import Seen
-from robustlens.studies.features.robust_training_prior import STUDY, check, judge
+from robustlens.studies.robust_training_prior.measures import Seen
+from robustlens.studies.robust_training_prior.study import STUDY, check, judge
 from robustlens.theory.usefulness import Kind, Score, Usefulness
 
 USEFUL = Usefulness(0.6, 0.4, 0.8, 50)

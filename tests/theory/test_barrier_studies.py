@@ -13,11 +13,17 @@ from robustlens.losses import standard
 from robustlens.registry import Study, run
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.theory import aberration_view as aberration
-from robustlens.studies.theory import computational_barrier as barrier
-from robustlens.studies.theory.aberration_pictures import ceiling_picture
-from robustlens.studies.theory.barrier_pictures import cost_picture
-from robustlens.studies.theory.parity_learners import Budget, attacked, held, pictures, train
+from robustlens.studies.aberration_view import study as aberration
+from robustlens.studies.aberration_view.pictures import ceiling_picture
+from robustlens.studies.computational_barrier import study as barrier
+from robustlens.studies.computational_barrier.learners import (
+    Budget,
+    attacked,
+    held,
+    pictures,
+    train,
+)
+from robustlens.studies.computational_barrier.pictures import cost_picture
 from robustlens.theory.concentration import Sphere
 from robustlens.theory.low_magnitude import CodedParity
 

@@ -13,9 +13,9 @@ from robustlens.figures import save_pictures
 from robustlens.registry import run
 from robustlens.result import Result, Verdict
 from robustlens.streams import stream
-from robustlens.studies.features import features_images as images
-from robustlens.studies.features.features_gaussian import model
-from robustlens.studies.features.features_model import STUDY, Config, judge
+from robustlens.studies.features_model import images
+from robustlens.studies.features_model.gaussian import model
+from robustlens.studies.features_model.study import STUDY, Config, judge
 from robustlens.theory.linear_features import LinearFeatures
 from robustlens.theory.usefulness import Kind, Score, Usefulness
 

@@ -13,9 +13,9 @@ from robustlens.figures import save_pictures
 from robustlens.registry import Study, run
 from robustlens.result import Result, Verdict
 from robustlens.streams import stream
-from robustlens.studies.theory import gaussian_theory as two
-from robustlens.studies.theory import gradient_alignment_theory as turning
-from robustlens.studies.theory.gaussian_model import four_point_numbers, plane_classes, reach
+from robustlens.studies import gradient_alignment_theory as turning
+from robustlens.studies.gaussian_theory import study as two
+from robustlens.studies.kit.gaussian_model import four_point_numbers, plane_classes, reach
 from robustlens.theory.gaussian import eigenvalues, robust_gaussian
 from robustlens.theory.minmax import Fit, worst_move
 

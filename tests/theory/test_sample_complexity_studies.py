@@ -10,9 +10,9 @@ from robustlens.errors import InputError
 from robustlens.figures import save_pictures
 from robustlens.registry import run
 from robustlens.result import Verdict
-from robustlens.studies.theory import gaussian_sample_complexity as gaussian
-from robustlens.studies.theory import linear_vs_threshold as cube
-from robustlens.studies.theory.threshold_pictures import Needs, Point
+from robustlens.studies import gaussian_sample_complexity as gaussian
+from robustlens.studies.linear_vs_threshold import study as cube
+from robustlens.studies.linear_vs_threshold.pictures import Needs, Point
 from robustlens.theory import Sampled
 from robustlens.theory.bernoulli import BernoulliModel
 

@@ -10,7 +10,7 @@ from robustlens.errors import InputError
 from robustlens.figures import save_pictures
 from robustlens.streams import stream
 from robustlens.studies import Verdict, run
-from robustlens.studies.theory.tension_theorem import STUDY, Facts, random_rule, verdict
+from robustlens.studies.tension_theorem.study import STUDY, Facts, random_rule, verdict
 from robustlens.theory.tension import StrongAndWeak
 
 TINY = STUDY.presets["tiny"]

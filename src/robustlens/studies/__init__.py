@@ -28,35 +28,35 @@ from robustlens.registry import PRESETS, Bench, Findings, Study, preset, run
 from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS, Claim
 
-MODULES = (
-    "practice.adversarial_perturbations",
-    "practice.robust_erm",
-    "practice.security_curve",
-    "practice.gradient_masking",
-    "practice.capacity",
-    "practice.standard_accuracy_curve",
-    "theory.tension_theorem",
-    "theory.computational_barrier",
-    "theory.gaussian_sample_complexity",
-    "theory.linear_vs_threshold",
-    "theory.aberration_view",
-    "features.simple_experiment",
-    "features.experiment_controls",
-    "features.features_model",
-    "theory.gaussian_theory",
-    "theory.gradient_alignment_theory",
-    "features.robustification",
-    "features.not_batchnorm_alone",
-    "features.transferability_plot",
-    "features.human_vs_model_priors",
-    "features.robust_training_prior",
-    "practice.data_efficiency",
-    "practice.perception_alignment",
-    "practice.adversary_as_critic",
+IDS = (
+    "adversarial-perturbations",
+    "robust-erm",
+    "security-curve",
+    "gradient-masking",
+    "harder-training-capacity",
+    "standard-accuracy-curve",
+    "tension-theorem",
+    "computational-barrier",
+    "gaussian-sample-complexity",
+    "linear-vs-threshold",
+    "aberration-view",
+    "simple-experiment",
+    "experiment-controls",
+    "features-model",
+    "gaussian-theory",
+    "gradient-alignment-theory",
+    "robustification",
+    "not-batchnorm-alone",
+    "transferability-plot",
+    "human-vs-model-priors",
+    "robust-training-prior",
+    "data-efficiency",
+    "perception-alignment",
+    "adversary-as-critic",
 )
-"""A module for each study, in the order of the talk; each registers its `STUDY`."""
+"""In the order of the talk. A study lies in the module or package of its id, as its `STUDY`."""
 STUDIES: dict[str, Study] = {
-    study.id: study for study in (importlib.import_module(f"{__name__}.{m}").STUDY for m in MODULES)
+    id: importlib.import_module(f"{__name__}.{id.replace('-', '_')}").STUDY for id in IDS
 }
 """The studies that can be run, by id, in the order of the talk."""
 
