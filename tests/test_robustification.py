@@ -14,7 +14,8 @@ from robustlens.registry import Bench, run
 from robustlens.result import Verdict
 from robustlens.studies import not_batchnorm_alone as alone
 from robustlens.studies import robustification as study
-from robustlens.studies.kit.distilled import Attacked, Distilling, Held, distilled, hold, part
+from robustlens.studies.kit.attacked import AttackedWithin
+from robustlens.studies.kit.distilled import Distilling, Held, distilled, hold, part
 from robustlens.studies.kit.families import FAMILIES
 from robustlens.studies.kit.presets import TINY, TINY_ROBUST
 
@@ -96,7 +97,7 @@ def test_a_set_has_a_place_of_its_own_and_is_found_again(tmp_path: Path) -> None
 @pytest.mark.slow  # AutoAttack takes its steps for two images as for many
 def test_a_net_is_held_against_both_attacks(trained) -> None:
     test = load("fashion", "test")
-    attacked = Attacked(eps="0.1", steps=3, images=50, version="adaptive", few=2)
+    attacked = AttackedWithin(eps="0.1", steps=3, images=50, version="adaptive", few=2)
     found = hold(trained.model, test, attacked, seed=0)
     assert (found.clean.n, found.pgd.n, found.autoattack.n) == (50, 50, 2)
     assert found.clean.value >= found.pgd.value

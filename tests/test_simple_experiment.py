@@ -9,7 +9,8 @@ from robustlens.figures import save_pictures
 from robustlens.pictures import Bars, Gallery
 from robustlens.result import Number
 from robustlens.studies import PRESETS, Verdict, run
-from robustlens.studies.simple_experiment import LEARNER, STUDY, _bars, _seen, judge
+from robustlens.studies.kit.made import LEARNER
+from robustlens.studies.simple_experiment import STUDY, _bars, _seen, judge
 
 CHANCE = 0.1
 SILENT = [Number(0.08, 0.0, 0.15, 2000), Number(0.05, 0.0, 0.11, 2000)]

@@ -1,6 +1,7 @@
 """Studies: the registry's promises, and that the same config gives the same numbers."""
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import robustlens
 from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Curve, Rate
@@ -63,6 +65,26 @@ def test_every_study_states_its_rule_and_has_all_presets(study: Study) -> None:
     assert len({type(config) for config in study.presets.values()}) == 1
     with pytest.raises(UnknownName, match="full, quick, tiny"):
         preset(study, "slow")
+
+
+def test_a_study_imports_no_other_study() -> None:
+    home = Path(robustlens.studies.__file__).parent
+    for path in home.rglob("*.py"):
+        own = path.relative_to(home).parts[0].removesuffix(".py")
+        if own in ("__init__", "claims"):
+            continue
+        allowed = {"kit"} if own == "kit" else {"kit", own}
+        found = re.findall(r"robustlens\.studies\.(\w+)", path.read_text(encoding="utf-8"))
+        assert set(found) <= allowed, f"{path} imports another study: what two share is in kit"
+
+
+def test_a_study_lies_where_its_id_says() -> None:
+    for study in STUDIES.values():
+        name = study.id.replace("-", "_")
+        assert study.function.__module__ in (
+            f"robustlens.studies.{name}",
+            f"robustlens.studies.{name}.study",
+        )
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from robustlens.pictures import Curves, Series
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.kit.words import SHARE, dots, sampled
+from robustlens.studies.kit.words import SHARE, dots, sampled, slope
 from robustlens.theory.sample_bounds import (
     theorem11_error,
     theorem11_samples,
@@ -88,11 +88,6 @@ class Need(NamedTuple):
     signs: float  # averaging, theta of signs
     enough: float  # Theorem 21
     standard: float  # averaging, eps 0
-
-
-def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the least-squares slope of log y over log x."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def verdict(points: Sequence[Point], needs: Sequence[Need], exponent: float) -> Verdict:

@@ -12,8 +12,9 @@ from robustlens.pictures import Bar, Bars
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
+from robustlens.studies.kit.attacked import AttackedWithin
 from robustlens.studies.kit.distilled import (
-    Attacked,
+    LEARNER,
     Distilling,
     Held,
     distilled,
@@ -24,7 +25,6 @@ from robustlens.studies.kit.families import BATCH_NORM, FAMILIES, members
 from robustlens.studies.kit.made import taught
 from robustlens.studies.kit.presets import FULL, FULL_ROBUST, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.kit.words import above
-from robustlens.studies.robustification import LEARNER
 from robustlens.training import TrainConfig
 
 MARGIN = 0.1
@@ -50,7 +50,7 @@ class Config:
     nets: tuple[str, ...] = FAMILIES
     settings: tuple[str, ...] = tuple(SETTINGS)  # tried with the second of the nets
     distilling: Distilling = field(default_factory=Distilling)
-    attacked: Attacked = field(default_factory=lambda: Attacked(images=500, few=40))
+    attacked: AttackedWithin = field(default_factory=lambda: AttackedWithin(images=500, few=40))
     seed: int = 0
 
 
@@ -121,7 +121,7 @@ def _words(name: str) -> str:
     return f"{name} (group norm)" if name.endswith("-gn") else f"{name} (no norm)"
 
 
-def _numbers(found: dict[str, Both], attacked: Attacked) -> dict[str, Number]:
+def _numbers(found: dict[str, Both], attacked: AttackedWithin) -> dict[str, Number]:
     numbers = {}
     for name, both in found.items():
         for which, held in zip(("robustified", "original"), both, strict=True):
@@ -134,7 +134,7 @@ def _numbers(found: dict[str, Both], attacked: Attacked) -> dict[str, Number]:
     return numbers
 
 
-def _bars(found: dict[str, Both], attacked: Attacked) -> Bars:
+def _bars(found: dict[str, Both], attacked: AttackedWithin) -> Bars:
     rows = []
     for name, both in found.items():
         for which, held, tone in zip(
@@ -173,7 +173,7 @@ STUDY = Study(
             nets=("small", "mlp"),
             settings=("no weight decay",),
             distilling=Distilling(images=200, steps=3),
-            attacked=Attacked(steps=3, images=60, version="adaptive", few=2),
+            attacked=AttackedWithin(steps=3, images=60, version="adaptive", few=2),
         ),
         # Under six minutes on two cores: the packaged robust net, four families, and AutoAttack's
         # version that gives images up sooner.
@@ -181,14 +181,14 @@ STUDY = Study(
             robust=replace(QUICK_ROBUST, weights="fashion-l2-1.5"),
             nets=("vgg-bn", "resnet", "vgg", "mlp"),
             settings=("adam", "no weight decay", "a tenth of the learning rate"),
-            attacked=Attacked(images=500, version="adaptive", few=40),
+            attacked=AttackedWithin(images=500, version="adaptive", few=40),
         ),
         "full": Config(
             robust=FULL_ROBUST,
             learner=FULL,
             size="full",
             distilling=Distilling(images=0, steps=1000, step_size=0.1),
-            attacked=Attacked(eps="0.25", images=0, few=1000),
+            attacked=AttackedWithin(eps="0.25", images=0, few=1000),
         ),
     },
     function=study,

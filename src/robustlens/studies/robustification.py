@@ -15,8 +15,9 @@ from robustlens.pictures import Cell, Curves, Gallery, Picture
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
+from robustlens.studies.kit.attacked import AttackedWithin
 from robustlens.studies.kit.distilled import (
-    Attacked,
+    LEARNER,
     Distilling,
     Held,
     distilled,
@@ -24,7 +25,7 @@ from robustlens.studies.kit.distilled import (
     part,
     untouched,
 )
-from robustlens.studies.kit.made import quick_learner, taught
+from robustlens.studies.kit.made import taught
 from robustlens.studies.kit.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
 from robustlens.studies.kit.words import above, band, dots, first_of_each
 
@@ -45,7 +46,7 @@ class Config:
     robust: Recipe = QUICK_ROBUST  # its features make the robustified set
     learner: Recipe = QUICK  # trained normally, once on each set
     distilling: Distilling = field(default_factory=Distilling)
-    attacked: Attacked = field(default_factory=Attacked)
+    attacked: AttackedWithin = field(default_factory=AttackedWithin)
     curve: int = 300  # test images of the picture over the radius
     shown: int = 6  # images in the gallery
     seed: int = 0
@@ -105,7 +106,7 @@ def _models(config: Config, bench: Bench, sets: dict[str, Path]) -> dict[str, nn
     }
 
 
-def _numbers(held: dict[str, Held], attacked: Attacked) -> dict[str, Number]:
+def _numbers(held: dict[str, Held], attacked: AttackedWithin) -> dict[str, Number]:
     names = (f"AutoAttack accuracy at {attacked.where()}",
              f"PGD-{attacked.steps} accuracy at {attacked.where()}", "clean accuracy")  # fmt: skip
     return {
@@ -195,7 +196,6 @@ PUBLISHED: dict[str, tuple[str | None, str, str]] = {
     OTHERWISE: (None, "0.82 % at l2 0.25", "87.68 %"),
     ORIGINAL: (None, "4.49 % at l2 0.25", "95.25 %"),
 }
-LEARNER = quick_learner(epochs=25)
 STUDY = Study(
     id="robustification",
     title="Robustness from the images alone",
@@ -216,7 +216,7 @@ STUDY = Study(
             robust=TINY_ROBUST,
             learner=TINY,
             distilling=Distilling(images=200, steps=3),
-            attacked=Attacked(steps=3, images=60, version="adaptive", few=2),
+            attacked=AttackedWithin(steps=3, images=60, version="adaptive", few=2),
             curve=20,
             shown=2,
         ),
@@ -226,7 +226,7 @@ STUDY = Study(
             robust=FULL_ROBUST,
             learner=FULL,
             distilling=Distilling(images=0, steps=1000, step_size=0.1),
-            attacked=Attacked(eps="0.25", images=0, few=1000),
+            attacked=AttackedWithin(eps="0.25", images=0, few=1000),
         ),
     },
     function=study,

@@ -14,12 +14,12 @@ from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.kit.made import (
+    LEARNER,
     Making,
     chance,
     meaningless,
     over_classes,
     pushed,
-    quick_learner,
     right,
     taught,
 )
@@ -185,7 +185,6 @@ PUBLISHED = {
     "random": ("63.3 %, ten classes", SOURCE),
     "next": ("43.7 %, ten classes; 78 % for dog and cat", f"{SOURCE}; the talk, section 8"),
 }
-LEARNER = quick_learner(epochs=12)
 STUDY = Study(
     id="simple-experiment",
     title="Right from wrong labels",

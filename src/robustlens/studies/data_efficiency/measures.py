@@ -1,6 +1,6 @@
 """What nets of one training do at each size: under attack, unattacked, from training to test.
 
-seen = measure(nets, "1.5", 1000, test, Attacked())
+seen = measure(nets, "1.5", 1000, test, BothAttacked())
 seen.own.mean(), seen.gap.value
 """
 
@@ -11,30 +11,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from robustlens.attacks import autoattack, bind
 from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import (
     Evaluation,
     Rate,
     accuracy,
-    attacked_accuracy,
     on_device_of,
     pgd_accuracy,
 )
 from robustlens.result import Number
 from robustlens.studies.data_efficiency.needed import SHARE, Needed, compare, gap
+from robustlens.studies.kit.attacked import Attacked
 from robustlens.studies.kit.samples import GENERATED, STANDARD, Cell, Nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attacked:
-    """How nets are attacked, and on how many images."""
+class BothAttacked(Attacked):
+    """How nets are attacked, and on how many test and training images."""
 
-    images: int = 1000  # test images, alike from every class; 0: all
     trained: int = 300  # training images for the gap, or as many as there are
-    steps: int = 20  # of PGD
-    version: str = "standard"  # of AutoAttack
     few: int = 50  # test images for AutoAttack; 0: all
 
 
@@ -63,7 +59,7 @@ class Measured(NamedTuple):
     strongest: Rate  # under AutoAttack, with the most images, at the largest radius
 
 
-def measured(nets: Nets, test: Dataset, attacked: Attacked, generated: int) -> Measured:
+def measured(nets: Nets, test: Dataset, attacked: BothAttacked, generated: int) -> Measured:
     """Train and attack all nets; add made-up images to the size `generated`."""
     grid = nets.grid
     pair = (grid.radii[-1], STANDARD)
@@ -82,7 +78,7 @@ def measured(nets: Nets, test: Dataset, attacked: Attacked, generated: int) -> M
     )
 
 
-def measure(nets: Nets, eps: str, n: int, test: Dataset, attacked: Attacked) -> Seen:
+def measure(nets: Nets, eps: str, n: int, test: Dataset, attacked: BothAttacked) -> Seen:
     """Return what the nets of one training and size do."""
     cells = nets.grid.cells(eps, n)
     found = [_evaluated(nets, cell, eps, test, attacked) for cell in cells]
@@ -96,7 +92,7 @@ def measure(nets: Nets, eps: str, n: int, test: Dataset, attacked: Attacked) -> 
     )
 
 
-def undefended(nets: Nets, n: int, test: Dataset, attacked: Attacked) -> Tensor:
+def undefended(nets: Nets, n: int, test: Dataset, attacked: BothAttacked) -> Tensor:
     """Return right answers (draws, images) of the standard nets at the largest radius."""
     cells = nets.grid.cells(STANDARD, n)
     largest = nets.grid.radii[-1]
@@ -104,21 +100,22 @@ def undefended(nets: Nets, n: int, test: Dataset, attacked: Attacked) -> Tensor:
 
 
 def extra(nets: Nets, eps: str, sizes: dict[int, Seen], n: int, test: Dataset,
-          attacked: Attacked) -> Extra:  # fmt: skip
+          attacked: BothAttacked) -> Extra:  # fmt: skip
     """Return what made-up images do for the first draw of size n."""
     made = _evaluated(nets, Cell(n, 0, eps, GENERATED), eps, test, attacked)
     return Extra(sizes[n].own[0], _held(made), [*sizes.values()][-1].own[0])
 
 
-def strongest(nets: Nets, test: Dataset, attacked: Attacked) -> Rate:
+def strongest(nets: Nets, test: Dataset, attacked: BothAttacked) -> Rate:
     """Return accuracy under AutoAttack at the largest radius, with the most training images."""
-    grid, few = nets.grid, test.take(attacked.few) if attacked.few else test
+    grid = nets.grid
     model = nets.model(Cell(grid.sizes[-1], 0, grid.radii[-1]))
-    attack = bind(autoattack, ball(grid.learner.norm, grid.radii[-1]), version=attacked.version)
-    return attacked_accuracy(model, on_device_of(model, few), attack, seed=nets.seed).rate
+    return attacked.autoattack(model, test, ball(grid.learner.norm, grid.radii[-1]), nets.seed)
 
 
-def _evaluated(nets: Nets, cell: Cell, eps: str, data: Dataset, attacked: Attacked) -> Evaluation:
+def _evaluated(
+    nets: Nets, cell: Cell, eps: str, data: Dataset, attacked: BothAttacked
+) -> Evaluation:
     model = nets.model(cell)
     data = on_device_of(model, data)
     if eps == STANDARD:

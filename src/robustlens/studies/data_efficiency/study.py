@@ -7,7 +7,7 @@ from robustlens.evaluation import Rate
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.studies.data_efficiency import pictures
-from robustlens.studies.data_efficiency.measures import Attacked, Measured, measured, undefended
+from robustlens.studies.data_efficiency.measures import BothAttacked, Measured, measured, undefended
 from robustlens.studies.data_efficiency.needed import SHARE
 from robustlens.studies.kit.samples import FULL_GRID, STANDARD, TINY_GRID, Grid, Nets
 from robustlens.studies.kit.words import above, mean
@@ -18,7 +18,7 @@ class Config:
     """Which nets, and how they are attacked."""
 
     grid: Grid = field(default_factory=Grid)
-    attacked: Attacked = field(default_factory=Attacked)
+    attacked: BothAttacked = field(default_factory=BothAttacked)
     generated: int = 1000  # the size to which made-up images are added, one of the grid's
     seed: int = 0
 
@@ -33,7 +33,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Train at every size and radius; attack all at the radius that they were trained for."""
     grid, attacked = config.grid, config.attacked
     source, test = grid.learner.dataset(), grid.learner.dataset("test")
-    test = test.take(attacked.images) if attacked.images else test
+    test = attacked.many(test)
     nets = Nets(grid, source, bench, config.seed)
     found = measured(nets, test, attacked, config.generated)
     bare = {n: undefended(nets, n, test, attacked) for n in grid.sizes}
@@ -146,12 +146,12 @@ STUDY = Study(
     presets={
         "tiny": Config(
             grid=TINY_GRID,
-            attacked=Attacked(images=60, trained=50, steps=3, version="adaptive", few=2),
+            attacked=BothAttacked(images=60, trained=50, steps=3, version="adaptive", few=2),
             generated=50,
         ),
         "quick": Config(),
         "full": Config(
-            grid=FULL_GRID, attacked=Attacked(images=0, trained=5000, few=1000), generated=5000
+            grid=FULL_GRID, attacked=BothAttacked(images=0, trained=5000, few=1000), generated=5000
         ),
     },
     function=study,

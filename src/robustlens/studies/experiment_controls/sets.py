@@ -13,9 +13,8 @@ from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench
-from robustlens.studies.kit.made import Making, meaningless, place, pushed
+from robustlens.studies.kit.made import LEARNER, Making, meaningless, place, pushed
 from robustlens.studies.kit.presets import QUICK, QUICK_ROBUST
-from robustlens.studies.simple_experiment import LEARNER
 
 OTHER = replace(QUICK, training=replace(QUICK.training, epochs=6))
 BRIEF = replace(QUICK, training=replace(QUICK.training, epochs=2))

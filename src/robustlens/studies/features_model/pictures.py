@@ -5,30 +5,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from robustlens.pictures import Curves, Dots, Line, Series, Sheet
+from robustlens.pictures import Curves, Series
 from robustlens.studies.features_model.gaussian import Model, measured, noisy
+from robustlens.studies.kit.scores import TONES
 from robustlens.studies.kit.words import dots, sampled
 from robustlens.theory.best_features import best_feature, robust_rule
 from robustlens.theory.linear_features import LinearFeatures, exact_usefulness, with_noise
 from robustlens.theory.sampling import Sampled
-from robustlens.theory.usefulness import Kind, Score, kind
+from robustlens.theory.usefulness import Kind
 
-TONES = {Kind.ROBUST: "good", Kind.NON_ROBUST: "bad", Kind.OPEN: "plain", Kind.USELESS: "plain"}
 FLOOR = -1.0
 """Curves of gamma stop here: further down there is nothing to learn."""
 FINE = 60
 """Points of a smooth curve."""
-
-
-def sheet(name: str, scores: list[Score]) -> Sheet:
-    """Return dots in the plane of rho and gamma, one for each feature, by kind."""
-    shapes: list[Dots | Line] = [Line("gamma = 0", (0.0, 1.0), (0.0, 0.0))]
-    for wanted, tone in TONES.items():
-        dots = [score for score in scores if kind(score) == wanted]
-        if dots:
-            rho, gamma = [s.rho.value for s in dots], [s.gamma.value for s in dots]
-            shapes.append(Dots(str(wanted), rho, gamma, tone))
-    return Sheet(name, tuple(shapes))
 
 
 def gamma_curves(made: Model, samples: int, seed: int) -> Curves:

@@ -14,9 +14,9 @@ from robustlens.studies.features_model.gaussian import Model, checks, model, mod
 from robustlens.studies.features_model.pictures import (
     gamma_curves,
     noise_curves,
-    sheet,
     weight_curves,
 )
+from robustlens.studies.kit.scores import sheet
 from robustlens.theory.best_features import robust_rule
 from robustlens.theory.usefulness import Kind, Usefulness
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from robustlens.attacks import autoattack, bind, fgsm
+from robustlens.attacks import fgsm
 from robustlens.balls import Ball, ball
 from robustlens.data import Dataset, batches
 from robustlens.evaluation import (
     Evaluation,
     Rate,
     accuracy,
-    attacked_accuracy,
     on_device_of,
     pgd_accuracy,
 )
@@ -26,18 +25,9 @@ from robustlens.recipes import LOSSES, Recipe, fit
 from robustlens.registry import Bench
 from robustlens.streams import stream
 from robustlens.studies.harder_training_capacity.nets import WAYS, Cell, Cells, Net, Sweep
+from robustlens.studies.kit.attacked import Attacked
 
 BATCH = 250
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attacked:
-    """How nets are attacked, with the norm and radius of training, and on how many images."""
-
-    images: int = 1000  # test images, alike from every class; 0: all
-    steps: int = 20  # of PGD
-    version: str = "standard"  # of AutoAttack
-    few: int = 60  # of the test images, for AutoAttack; 0: all
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +66,8 @@ class Measuring:
     def autoattack(self, recipe: Recipe) -> Rate:
         """Return the accuracy of one net under AutoAttack, on the first few test images."""
         model = fit(recipe, self.bench.folder, self.bench.device).model
-        few = self.test.take(self.attacked.few) if self.attacked.few else self.test
-        strongest = bind(autoattack, ball(recipe.norm, recipe.eps), version=self.attacked.version)
-        return attacked_accuracy(model, on_device_of(model, few), strongest, seed=self.seed).rate
+        within = ball(recipe.norm, recipe.eps)
+        return self.attacked.autoattack(model, self.test, within, self.seed)
 
 
 def on_fgsm(model: nn.Module, data: Dataset, within: Ball) -> Tensor:

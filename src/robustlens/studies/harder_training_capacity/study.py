@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from robustlens.evaluation import Rate
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
-from robustlens.studies.harder_training_capacity.measures import Attacked, Measuring
+from robustlens.studies.harder_training_capacity.measures import Measuring
 from robustlens.studies.harder_training_capacity.nets import (
     FGSM,
     LEARNER,
@@ -16,6 +16,7 @@ from robustlens.studies.harder_training_capacity.nets import (
     Sweep,
 )
 from robustlens.studies.harder_training_capacity.pictures import NAMES, pictures
+from robustlens.studies.kit.attacked import Attacked
 from robustlens.studies.kit.presets import FULL, TINY
 from robustlens.studies.kit.words import above
 
@@ -32,7 +33,7 @@ class Config:
     """Which nets are trained, and how they are attacked."""
 
     sweep: Sweep = field(default_factory=Sweep)
-    attacked: Attacked = field(default_factory=Attacked)
+    attacked: Attacked = field(default_factory=lambda: Attacked(few=60))
     seed: int = 0
 
 
@@ -40,7 +41,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Train the net in all widths and ways, measure each, and the two ends under AutoAttack."""
     sweep, attacked = config.sweep, config.attacked
     train, test = sweep.learner.dataset(), sweep.learner.dataset("test")
-    test = test.take(attacked.images) if attacked.images else test
+    test = attacked.many(test)
     measuring = Measuring(attacked, train, test, config.seed, bench)
     cells = measuring.all(sweep)
     strongest = {

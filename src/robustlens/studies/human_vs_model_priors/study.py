@@ -19,9 +19,16 @@ from robustlens.studies.human_vs_model_priors.findings import (
     summary,
 )
 from robustlens.studies.human_vs_model_priors.measures import Look, net, shown
-from robustlens.studies.kit.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
+from robustlens.studies.kit.presets import (
+    FULL,
+    FULL_ROBUST,
+    QUICK,
+    QUICK_NOISY,
+    QUICK_ROBUST,
+    TINY,
+    TINY_ROBUST,
+)
 from robustlens.studies.kit.words import first_of_each
-from robustlens.studies.robust_training_prior.study import QUICK_NOISY
 from robustlens.training import TrainConfig
 from robustlens.vision import class_means
 

@@ -1,7 +1,7 @@
 """What studies of robustified sets share: how a set is made, and how the nets it taught hold.
 
 folder = distilled(source, net, recipe, Distilling(), seed, bench)
-held = hold(model, test, Attacked(), seed)          # clean, under PGD, under AutoAttack
+held = hold(model, test, AttackedWithin(), seed)    # clean, under PGD, under AutoAttack
 """
 
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from torch import nn
 
-from robustlens.attacks import autoattack, bind
 from robustlens.balls import ball
 from robustlens.constructed import robustified
 from robustlens.data import Dataset
-from robustlens.evaluation import Rate, accuracy, attacked_accuracy, on_device_of, pgd_accuracy
+from robustlens.evaluation import Rate, accuracy, on_device_of, pgd_accuracy
 from robustlens.nets import Checkpoint
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench
-from robustlens.studies.kit.made import place
+from robustlens.studies.kit.attacked import AttackedWithin
+from robustlens.studies.kit.made import place, quick_learner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +29,6 @@ class Distilling:
     start: str = "images"  # or noise
     steps: int = 50
     step_size: float = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attacked:
-    """How nets are attacked, and on how many test images."""
-
-    norm: str = "l2"
-    eps: str = "0.75"  # radius in [0, 1] units
-    steps: int = 20  # of PGD
-    images: int = 1000  # for clean and PGD accuracy, alike from every class; 0: all
-    version: str = "standard"  # of AutoAttack
-    few: int = 100  # images for AutoAttack; 0: all
-
-    def where(self) -> str:
-        """Return the ball in words."""
-        return f"{self.norm} {self.eps}"
 
 
 class Held(NamedTuple):
@@ -84,15 +68,16 @@ def untouched(learner: Recipe, distilling: Distilling, bench: Bench) -> nn.Modul
     return fit(recipe, bench.folder, bench.device)[0]
 
 
-def hold(model: nn.Module, test: Dataset, attacked: Attacked, seed: int) -> Held:
+def hold(model: nn.Module, test: Dataset, attacked: AttackedWithin, seed: int) -> Held:
     """Return how often a net is right on test images: as they are, and under both attacks."""
     test = on_device_of(model, test)
-    many = test.take(attacked.images) if attacked.images else test
-    few = test.take(attacked.few) if attacked.few else test
-    within = ball(attacked.norm, attacked.eps)
-    strongest = bind(autoattack, within, version=attacked.version)
+    many, within = attacked.many(test), ball(attacked.norm, attacked.eps)
     return Held(
         accuracy(model, many).rate,
         pgd_accuracy(model, many, within, steps=attacked.steps, seed=seed).rate,
-        attacked_accuracy(model, few, strongest, seed=seed).rate,
+        attacked.autoattack(model, test, within, seed),
     )
+
+
+LEARNER = quick_learner(epochs=25)
+"""The quick net, as studies of robustified sets teach it."""

@@ -20,6 +20,7 @@ QUICK = Recipe(
     training=TrainConfig(epochs=10, lr=0.1, augment=Augmentation(padding=2, flip=True)),
 )
 QUICK_ROBUST = replace(QUICK, loss="adversarial", steps=5, training=TrainConfig(epochs=12, lr=0.1))
+QUICK_NOISY = replace(QUICK, loss="noise", sigma=0.5)
 
 FULL = Recipe(
     data="cifar10",

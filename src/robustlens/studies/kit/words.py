@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,3 +93,8 @@ def images_at(data: Dataset, at: Tensor) -> tuple[Images, Labels]:
 def above(a: Number, b: Number) -> bool:
     """Say whether `a` is larger than `b` with intervals that do not meet."""
     return a.low > b.high
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Return the least-squares slope of log y over log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

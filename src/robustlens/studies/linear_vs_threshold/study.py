@@ -7,7 +7,7 @@ from robustlens.errors import InputError
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
-from robustlens.studies.gaussian_sample_complexity import slope
+from robustlens.studies.kit.words import slope
 from robustlens.studies.linear_vs_threshold.pictures import (
     Needs,
     Point,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from robustlens.pictures import Bar, Bars, Curves, Plane, Series
 from robustlens.result import Number
-from robustlens.studies.features_model.pictures import sheet
+from robustlens.studies.kit.scores import sheet
 from robustlens.studies.kit.words import band
 from robustlens.studies.robust_training_prior.measures import Seen
 from robustlens.theory.usefulness import Kind

@@ -8,7 +8,15 @@ from robustlens.errors import InputError
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
-from robustlens.studies.kit.presets import FULL, FULL_ROBUST, QUICK, QUICK_ROBUST, TINY, TINY_ROBUST
+from robustlens.studies.kit.presets import (
+    FULL,
+    FULL_ROBUST,
+    QUICK,
+    QUICK_NOISY,
+    QUICK_ROBUST,
+    TINY,
+    TINY_ROBUST,
+)
 from robustlens.studies.kit.words import above
 from robustlens.studies.robust_training_prior import pictures
 from robustlens.studies.robust_training_prior.measures import Look, Seen, look
@@ -16,9 +24,6 @@ from robustlens.theory.usefulness import Kind
 
 FALSE_ALARMS = 0.05
 """Of units, under permuted labels: each looks useful with half this probability."""
-
-
-QUICK_NOISY = replace(QUICK, loss="noise", sigma=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
