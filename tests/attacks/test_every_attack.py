@@ -91,6 +91,35 @@ def test_promises(name: str, kind: Callable[[float], Any], classes: int, channel
     check(name, kind, classes, channels)
 
 
+@pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda v: getattr(v, "__name__", v))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_what_is_found_has_the_shape_and_the_precision_of_what_came(
+    name: str, kind: Callable[[float], Any], dtype: torch.dtype, size: int
+) -> None:
+    net, ball = Net(3, 10).eval(), kind(RADII[kind])  # type: ignore[index]
+    x, y = images(net, 3, size)
+    x = x.to(dtype)
+    before, right = x.clone(), net(x).argmax(dim=1)
+    found = bind(ATTACKS[name], ball, **FEW.get(name, {})).found(net, x, y, stream(0, "attack"))
+    assert torch.equal(x, before)
+    assert found.images.dtype == dtype
+    assert found.images.shape == x.shape
+    assert torch.equal(found.done, net(found.images).argmax(dim=1) != y)
+    assert torch.equal(found.images[~found.done], x[~found.done])
+    if name != "fgsm":  # which steps once, whatever it meets
+        assert torch.equal(found.images[right != y], x[right != y])
+        assert (found.step[right != y] == 0).all()
+    assert (found.step[~found.done] == -1).all()
+    later = found.step[found.done & (right == y)]
+    queries = FEW.get(name, {}).get("queries")
+    first, last = (1, queries) if queries else (0, 1000)  # a gradient attack may win as it starts
+    assert ((later >= first) & (later <= last)).all()
+    slack = 1e-6 * max(1.0, ball.eps)
+    assert (ball.distance(found.images, x) <= ball.eps + slack).all()
+    assert ((found.images >= 0) & (found.images <= 1)).all()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the model was handed over in training mode")
 @pytest.mark.parametrize("kind", RADII, ids=lambda k: k.__name__)

@@ -17,7 +17,7 @@ from robustlens.recipes.rehearse import SHAPES
 from robustlens.studies.kit.presets import TINY
 from robustlens.training import TrainConfig
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from robustlens.sanity.landscape import exact_loss, roughness
 from robustlens.sanity.slopes import broken_gradients, slopes
 from robustlens.sanity.suite import CHECKS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EPS = 1.0
 
 
