@@ -45,7 +45,7 @@ from robustlens.objectives import dlr
 from robustlens.provenance import hardware
 from robustlens.recipes import fit
 from robustlens.streams import stream
-from robustlens.studies.presets import QUICK_ROBUST
+from robustlens.studies.kit.presets import QUICK_ROBUST
 from robustlens.zoo import pretrained
 
 NormBall = Linf | L2 | L1

@@ -33,7 +33,7 @@ from robustlens.nets import load as load_net
 from robustlens.provenance import clock, hardware
 from robustlens.recipes import fit
 from robustlens.streams import stream
-from robustlens.studies.presets import QUICK_ROBUST
+from robustlens.studies.kit.presets import QUICK_ROBUST
 from robustlens.zoo import pretrained
 
 WEIGHTS = Path(__file__).parents[1] / "weights"

@@ -9,8 +9,8 @@ from robustlens import ascend, frozen, nets, toward
 from robustlens.balls import L2
 from robustlens.data import load
 from robustlens.figures import save_pictures
+from robustlens.pictures import Cell, Gallery
 from robustlens.rules import Steepest
-from robustlens.studies.pictures import Cell, Gallery
 from robustlens.zoo import resolve
 
 words = argparse.ArgumentParser()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robustlens.recipes import WEIGHTS, fit
-from robustlens.studies.presets import TINY_ROBUST
+from robustlens.studies.kit.presets import TINY_ROBUST
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "class_push.py"
 

@@ -21,8 +21,8 @@ LAYERS = [
     {"processes", "files"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground
-    {"fetch"},
-    {"balls", "modes", "answers"},
+    {"fetch", "decoding", "rate", "pictures"},
+    {"balls", "modes", "answers", "result"},
     {"rules", "objectives", "doubts"},
     {"ascend", "sparse"},  # end of the core
     {"schedules", "nets"},
@@ -33,6 +33,7 @@ LAYERS = [
     {"training", "evaluation", "sanity"},
     {"zoo"},
     {"recipes"},
+    {"registry"},
     {"features", "constructed", "theory", "vision"},
     {"studies"},
     {"figures"},

@@ -17,7 +17,7 @@ from robustlens.nets import SmallCNN
 from robustlens.nets.checkpoints import exists
 from robustlens.recipes import fit
 from robustlens.streams import initialised
-from robustlens.studies.presets import TINY_ROBUST
+from robustlens.studies.kit.presets import TINY_ROBUST
 from robustlens.training import TrainConfig, train
 from robustlens.zoo import pretrained, resolve
 

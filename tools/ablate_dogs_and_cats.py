@@ -23,7 +23,7 @@ from robustlens.files import read_json, write_json
 from robustlens.nets import among
 from robustlens.provenance import clock
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.features.simple_experiment import CROPS, DOGS, HELD
+from robustlens.studies.simple_experiment import CROPS, DOGS, HELD
 from robustlens.training import TrainConfig
 
 TAUGHT = 9000  # images that sources learn from and the sets are made of

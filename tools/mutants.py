@@ -25,10 +25,13 @@ FEW = "robustlens.bounds.*__mutmut_1"
 """Enough to make all mutants, and to see which tests call which function."""
 KILLED = ("killed", "timeout", "segfault")
 MIRRORS = {
-    "robustlens.attacks.": ("tests/test_{name}.py",),
-    "robustlens.evaluation.": ("tests/test_evaluation.py", "tests/test_ledger.py"),
-    "robustlens.evaluation.transfer_matrix.": ("tests/test_transferability.py",),
-    "robustlens.training.": ("tests/test_training.py",),
+    "robustlens.attacks.": ("tests/attacks/test_{name}.py",),
+    "robustlens.evaluation.": (
+        "tests/evaluation/test_evaluation.py",
+        "tests/evaluation/test_ledger.py",
+    ),
+    "robustlens.evaluation.transfer_matrix.": ("tests/studies/test_transferability.py",),
+    "robustlens.training.": ("tests/training/test_training.py",),
     "robustlens.": ("tests/core/test_{name}.py",),
 }
 """The tests of a module: those of other modules are slower, and meant for other faults."""

@@ -26,7 +26,7 @@ from robustlens.nets import Checkpoint
 from robustlens.nets import load as load_net
 from robustlens.provenance import clock
 from robustlens.recipes import Recipe, fit
-from robustlens.studies.features.made import over_classes, right
+from robustlens.studies.kit.made import over_classes, right
 from robustlens.training import TrainConfig
 
 ROBUST = Path("weights/cifar10-l2-0.5.safetensors")

@@ -30,13 +30,14 @@ def page() -> str:
     os.environ.update(COLUMNS="88", NO_COLOR="1", TERM="dumb")
     from robustlens.cli.app import COMMANDS, GROUPS
     from robustlens.cli.build import KINDS
+    from robustlens.registry import tasks
     from robustlens.studies import STUDIES
 
     commands: list[list[str]] = []
     for name in COMMANDS:
         commands += [[name, inner] for inner in GROUPS[name]] if name in GROUPS else [[name]]
     commands += [["data", "build", kind] for kind in KINDS]
-    commands += [["run", name] for name in STUDIES]
+    commands += [["run", name] for name in {**STUDIES, **tasks()}]
     parts = [f"## robustlens {' '.join(w)}\n\n```\n{help_of(w)}\n```\n" for w in commands]
     return "\n".join([HEAD, *parts])
 

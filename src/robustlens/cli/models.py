@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustlens.cli.command import columns
-from robustlens.evaluation import Rate
 from robustlens.nets import Architecture
 from robustlens.progress import lasting
+from robustlens.rate import Rate
 from robustlens.zoo import Measured
 
 

@@ -11,11 +11,11 @@ import tyro
 from robustlens.cli.command import Answer, Command, device
 from robustlens.errors import UnknownName
 from robustlens.figures import save_pictures
-from robustlens.files import read_json, write_json
 from robustlens.progress import say
+from robustlens.registry import PRESETS, Study, Task, preset, run, tasks, what_decides
 from robustlens.report import write_page
-from robustlens.studies import CLAIMS, PRESETS, STUDIES, Result, Study, preset, run
-from robustlens.studies.result import what_decides
+from robustlens.result import FILE, Result
+from robustlens.studies import CLAIMS, STUDIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class List(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Command):
-    """Run one study, print its numbers, save its pictures.
+    """Run one study, or another task, print its numbers, save its pictures.
 
     Every setting of the study is a flag: robustlens run STUDY --preset quick --help
 
@@ -64,22 +64,23 @@ class Run(Command):
             prog="robustlens run",
             return_unknown_args=True,
         )
-        start = preset(_study(own.study), own.preset)
+        task = _task(own.study)
+        start = preset(task, own.preset)
         prog = f"robustlens run {own.study} --preset {own.preset}"
         config = tyro.cli(
             type(start),
             default=start,
             args=[*others, *asks],
             prog=prog,
-            description=STUDIES[own.study].claim,
+            description=task.about,
         )
         return cls(**{**vars(own), "config": config})
 
     def run(self) -> Answer:
         """Run it."""
-        study = _study(self.study)
-        config = preset(study, self.preset) if self.config is None else self.config
-        result = run(study, self.preset, config, folder=self.out, device=device(self.device))
+        task = _task(self.study)
+        config = preset(task, self.preset) if self.config is None else self.config
+        result = run(task, self.preset, config, folder=self.out, device=device(self.device))
         folder = _save(result, self.out)
         return Answer(result.as_dict(), _words(result) + f"\npictures: {folder}")
 
@@ -105,11 +106,10 @@ class Talk(Command):
         for study in STUDIES.values():
             folders.append(self._folder(study, f"{len(folders) + 1}/{len(STUDIES)}"))
             write_page(folders, page, STUDIES)
-        results = [read_json(f / "result.json") for f in folders]
-        lines = [f"{r['study']}: {r['verdict']}. {r['summary']}" for r in results]
-        return Answer(
-            {"page": str(page), "studies": results}, "\n".join([*lines, f"page: {page.resolve()}"])
-        )
+        results = [Result.read(folder) for folder in folders]
+        lines = [f"{r.study}: {r.verdict}. {r.summary}" for r in results]
+        payload = {"page": str(page), "studies": [r.as_dict() for r in results]}
+        return Answer(payload, "\n".join([*lines, f"page: {page.resolve()}"]))
 
     def _folder(self, study: Study, number: str) -> Path:
         config = preset(study, self.preset)
@@ -122,20 +122,20 @@ class Talk(Command):
         return _save(result, self.out)
 
 
-def _study(name: str) -> Study:
-    if name in STUDIES:
-        return STUDIES[name]
+def _task(name: str) -> Task:
+    known = tasks()
+    if name in known:
+        return known[name]
     kind = (
         "study (the claim is listed, its study is not written yet)" if name in CLAIMS else "study"
     )
-    raise UnknownName(kind, name, STUDIES)
+    raise UnknownName(kind, name, known)
 
 
 def _done(folder: Path, config: Any) -> bool:
-    path = folder / "result.json"
-    if not path.is_file():
+    if not (folder / FILE).is_file():
         return False
-    found = read_json(path)["provenance"]["config"]
+    found = Result.read(folder).provenance.config
     return bool(found == json.loads(json.dumps(asdict(config))))
 
 
@@ -143,13 +143,14 @@ def _save(result: Result, out: Path) -> Path:
     """Write pictures first and the result last, so that a result has its pictures."""
     folder = out / result.study / result.preset
     save_pictures(result.figures, folder)
-    write_json(folder / "result.json", result.as_dict())
+    result.write(folder)
     return folder
 
 
 def _words(result: Result) -> str:
-    width = max(map(len, result.numbers))
-    lines = [f"{result.study} ({result.preset}): {result.verdict}", result.summary]
+    width = max(map(len, result.numbers), default=0)
+    verdict = f": {result.verdict}" if result.verdict else ""
+    lines = [f"{result.study} ({result.preset}){verdict}", result.summary]
     lines += [*filter(None, [what_decides(result.study, result.verdict)]), ""]
     for name, n in result.numbers.items():
         published = f"  published: {n.published}" if n.published else ""

@@ -9,9 +9,9 @@ from robustlens.evaluation.board import entry
 from robustlens.evaluation.curve import Curve, minimum_norm_curve, pgd_curve, robustness_curve
 from robustlens.evaluation.decisions import checked_logits, on_device_of
 from robustlens.evaluation.measure import accuracy, attacked_accuracy, pgd_accuracy
-from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import Evaluation, Record, merge
 from robustlens.evaluation.transfer_matrix import TransferMatrix, transfer_matrix
+from robustlens.rate import Rate
 
 __all__ = [
     "Curve",

@@ -18,9 +18,9 @@ from robustlens.errors import InputError
 from robustlens.evaluation.decisions import progress, right_as_they_are
 from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.measure import attacked_accuracy
-from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED
 from robustlens.modes import frozen
+from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Model
 

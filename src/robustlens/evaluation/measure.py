@@ -31,12 +31,12 @@ from robustlens.evaluation.decisions import checked_logits
 from robustlens.evaluation.doubtful import second_look, told
 from robustlens.evaluation.identity import identity
 from robustlens.evaluation.ledger import Ledger
-from robustlens.evaluation.rate import Rate
 from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
 from robustlens.files import AnyPath
 from robustlens.modes import frozen
 from robustlens.objectives import logit_margin
 from robustlens.progress import Note, bar
+from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Attack, Images, Labels, Logits, Model
 

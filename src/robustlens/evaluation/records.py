@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
-from robustlens.evaluation.rate import Rate
 from robustlens.files import AnyPath, as_path, to_json, write_text
+from robustlens.rate import Rate
 
 UNATTACKED = "as it is"
 """In the place of an attack's name: the model is wrong on the image as it is."""

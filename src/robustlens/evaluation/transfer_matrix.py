@@ -23,8 +23,8 @@ from robustlens.doubts import quiet
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation.decisions import checked_logits, progress
 from robustlens.evaluation.doubtful import second_look
-from robustlens.evaluation.rate import Rate
 from robustlens.modes import frozen
+from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Images, Model
 

@@ -1,4 +1,4 @@
-"""Pictures drawn: data of `studies.pictures` in, crisp PNG files out, light and dark.
+"""Pictures drawn: data of `pictures` in, crisp PNG files out, light and dark.
 
     save_pictures(result.figures, Path("runs/robust-erm"))   # attack-light.png, attack-dark.png
     figure = draw(picture, THEMES["dark"])                   # a matplotlib Figure
@@ -21,7 +21,7 @@ from robustlens.figures.plane import draw_plane
 from robustlens.figures.surfaces import draw_surfaces
 from robustlens.figures.theme import DARK, LIGHT, THEMES, Theme
 from robustlens.files import AnyPath, as_path, replacing
-from robustlens.studies.pictures import Bars, Gallery, Picture, Plane, Surfaces
+from robustlens.pictures import Bars, Drawn, Gallery, Picture, Plane, Surfaces
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "draw", "save_pictures"]
 
@@ -44,19 +44,28 @@ def draw(picture: Picture, theme: Theme) -> Figure:
     return draw_curves(picture, theme)
 
 
-def save_pictures(pictures: Sequence[Picture], folder: AnyPath) -> None:
+def save_pictures(pictures: Sequence[Picture | Drawn], folder: AnyPath) -> None:
     """Write <name>-light.png and <name>-dark.png for each picture, each file whole or not at all.
 
+    What is drawn already is copied.
+
     Raises:
-        InputError: as `draw`; two pictures of one name; a name that is no file name.
+        InputError: as `draw`; two pictures of one name; a name that is no file name; a file that
+            is not there.
     """
     _check_names([picture.name for picture in pictures])
     for picture in pictures:
-        for name, theme in THEMES.items():
-            _save(draw(picture, theme), as_path(folder) / f"{picture.name}-{name}.png")
+        for name in THEMES:
+            _save(picture, name, as_path(folder) / f"{picture.name}-{name}.png")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(picture: Picture | Drawn, theme: str, path: Path) -> None:
+    if isinstance(picture, Drawn):
+        content = picture.file(theme).read_bytes()
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+        return
+    figure = draw(picture, THEMES[theme])
     with replacing(path) as temporary:
         # Without "Software" the file does not tell the version of matplotlib: bytes are a function
         # of the picture.

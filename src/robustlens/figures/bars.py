@@ -12,7 +12,7 @@ from robustlens.figures.axes import ink, name_axes, quiet
 from robustlens.figures.canvas import LINE, Canvas, height_of, wrap
 from robustlens.figures.labels import above, stack
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Bar, Bars
+from robustlens.pictures import Bar, Bars
 
 # Pixels.
 WIDTH, NAME = 992, 330

@@ -13,7 +13,7 @@ from robustlens.figures.axes import ink
 from robustlens.figures.canvas import DPI, POINTS, width_of
 from robustlens.figures.placing import AWAY, MARK, Floats, place
 from robustlens.figures.shapes import is_few, outline
-from robustlens.studies.pictures import Dots, Shape
+from robustlens.pictures import Dots, Shape
 
 # Pixels.
 HEIGHT = round(1.05 * POINTS * DPI / 72)

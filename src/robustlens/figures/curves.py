@@ -18,7 +18,7 @@ from robustlens.figures.labels import above, at_end, spread, stack
 from robustlens.figures.looks import Kind, Look, Looks
 from robustlens.figures.scales import logarithmic
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Curves, Series
+from robustlens.pictures import Curves, Series
 
 # Pixels.
 WIDTH, HEIGHT = 992, 600

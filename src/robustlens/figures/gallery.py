@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from robustlens.errors import InputError
 from robustlens.figures.canvas import Canvas, height_of, width_of, wrap
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Cell, Gallery
+from robustlens.pictures import Cell, Gallery
 
 # Pixels. All are even, so that edges still fall on whole pixels at half size.
 WIDTH = 1200

@@ -20,7 +20,7 @@ from robustlens.figures.looks import Kind, Look, Looks
 from robustlens.figures.ranges import TALLEST, Range, ranges
 from robustlens.figures.shapes import draw_shape
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Arrow, Dots, Plane, Shape
+from robustlens.pictures import Arrow, Dots, Plane, Shape
 
 # Pixels.
 WIDTHS = {1: 900, 2: 1240, 3: 1560}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robustlens.errors import InputError
 from robustlens.figures.shapes import outline
-from robustlens.studies.pictures import Plane
+from robustlens.pictures import Plane
 
 MARGIN = 0.06
 """Room around the shapes, as a share of their extent."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robustlens.errors import InputError
 from robustlens.figures.looks import Look
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Arrow, Dots, Ellipse, Line, Shape
+from robustlens.pictures import Arrow, Dots, Ellipse, Line, Shape
 
 FEW = 24
 """Up to as many points are large marks; more are small and let each other through."""

@@ -12,7 +12,7 @@ from robustlens.errors import InputError
 from robustlens.figures.axes import ink, name_axes, quiet
 from robustlens.figures.canvas import FONT, POINTS, Canvas
 from robustlens.figures.theme import Theme
-from robustlens.studies.pictures import Panel, Surfaces
+from robustlens.pictures import Panel, Surfaces
 
 # Pixels.
 PANEL, HEIGHT = 560, 500

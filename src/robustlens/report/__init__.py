@@ -9,11 +9,10 @@ style and pictures are inside it.
 from collections.abc import Mapping, Sequence
 
 from robustlens.files import AnyPath, write_text
+from robustlens.registry import Study
 from robustlens.report.page import compose
-from robustlens.report.runs import read_run
-from robustlens.studies.registry import Study
 
-__all__ = ["read_run", "write_page"]
+__all__ = ["write_page"]
 
 
 def write_page(folders: Sequence[AnyPath], page: AnyPath, studies: Mapping[str, Study]) -> None:

@@ -4,25 +4,26 @@ import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from robustlens.errors import UnknownName
-from robustlens.report.runs import read_png, read_run
+from robustlens.pictures import Drawn
+from robustlens.provenance import Provenance
+from robustlens.registry import Study, what_decides
+from robustlens.report.png import read_png
 from robustlens.report.words import duration, interval
+from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.registry import Study
-from robustlens.studies.result import Verdict, what_decides
 
 SMALLEST = 0.72
 """A picture shrinks on a small screen to this share of its size; then it scrolls."""
 
 
 class Run(NamedTuple):
-    """A run to be shown: its number on the page, its folder, its result and its study."""
+    """A run to be shown: its number on the page, its result and its study."""
 
     number: int
-    folder: Path
-    result: Mapping[str, Any]
+    result: Result
     study: Study
 
     @property
@@ -37,10 +38,10 @@ def load(number: int, folder: Path, studies: Mapping[str, Study]) -> Run:
     Raises:
         InputError: the result is missing or broken, or its study is unknown.
     """
-    result = read_run(folder)
-    if result["study"] not in studies:
-        raise UnknownName("study", result["study"], studies)
-    return Run(number, folder, result, studies[result["study"]])
+    result = Result.read(folder)
+    if result.study not in studies:
+        raise UnknownName("study", result.study, studies)
+    return Run(number, result, studies[result.study])
 
 
 def card(run: Run) -> str:
@@ -51,35 +52,34 @@ def card(run: Run) -> str:
 <p class="over">{_place(run)}</p>
 <h2 id="{run.anchor}-title">{escape(study.title)}</h2>
 <p class="claim">{escape(study.claim)}</p>
-{"".join(_figure(run, figure) for figure in result["figures"])}
-{_numbers(result["numbers"])}
+{"".join(_figure(f) for f in result.figures if isinstance(f, Drawn))}
+{_numbers(result.numbers)}
 <div class="verdict">
-<p>{badge(result["verdict"])} {escape(result["summary"])}</p>
+<p>{badge(result.verdict)} {escape(result.summary)}</p>
 {_undecided(run)}
 <p class="small"><b>The rule, written before the run.</b> {escape(study.rule)}</p>
 <p class="small"><b>Published.</b> {escape(study.published)}</p>
 </div>
 {_again(run)}
-{_provenance(result["provenance"])}
+{_provenance(result.provenance)}
 </article>"""
 
 
 def _undecided(run: Run) -> str:
-    words = what_decides(run.study.id, run.result["verdict"])
+    words = what_decides(run.study.id, run.result.verdict)
     return f'<p class="small">{escape(words)}</p>' if words else ""
 
 
-def badge(verdict: str) -> str:
-    """Return a verdict as a badge; raise `UnknownName` when it is none."""
-    known = [str(v) for v in Verdict]
-    if verdict not in known:
-        raise UnknownName("verdict", verdict, known)
+def badge(verdict: Verdict | None) -> str:
+    """Return a verdict as a badge; nothing for none."""
+    if verdict is None:
+        return ""
     return f'<span class="badge {verdict.replace(" ", "-")}">{verdict.capitalize()}</span>'
 
 
 def headline(run: Run) -> str:
     """Return the first number of a run, which a study chooses as its most telling."""
-    for name, number in run.result["numbers"].items():
+    for name, number in run.result.numbers.items():
         value, between = _value(name, number)
         return f"<b>{value}</b> <span class=between>{between}</span><br>{escape(name)}"
     return "no numbers"
@@ -91,19 +91,19 @@ def section(study: str) -> str:
 
 
 def _place(run: Run) -> str:
-    parts = (f"Claim {run.number}", section(run.study.id), f"preset “{run.result['preset']}”")
+    parts = (f"Claim {run.number}", section(run.study.id), f"preset “{run.result.preset}”")
     return " · ".join(escape(part) for part in parts if part)
 
 
-def _figure(run: Run, figure: Mapping[str, str]) -> str:
-    light, dark = (read_png(run.folder, f"{figure['name']}-{theme}") for theme in ("light", "dark"))
-    caption = escape(figure["caption"])
+def _figure(figure: Drawn) -> str:
+    light, dark = (read_png(figure, theme) for theme in ("light", "dark"))
+    caption = escape(figure.caption)
     # Half the pixels: sharp on dense screens. The frame scrolls where a screen is too narrow, and
     # can then be reached from the keyboard.
     width, height = light.width // 2, light.height // 2
     return f"""
 <figure>
-<div class="frame" tabindex="0" role="group" aria-label="{escape(figure["name"])}">
+<div class="frame" tabindex="0" role="group" aria-label="{escape(figure.name)}">
 <picture>
 <source media="(prefers-color-scheme: dark)" srcset="{dark.uri}">
 <img src="{light.uri}" alt="{caption}" width="{width}" height="{height}"
@@ -114,7 +114,7 @@ def _figure(run: Run, figure: Mapping[str, str]) -> str:
 </figure>"""
 
 
-def _numbers(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+def _numbers(numbers: Mapping[str, Number]) -> str:
     if not numbers:
         return ""
     rows = "".join(_number(name, number) for name, number in numbers.items())
@@ -129,40 +129,40 @@ def _numbers(numbers: Mapping[str, Mapping[str, Any]]) -> str:
 </div>"""
 
 
-def _number(name: str, number: Mapping[str, Any]) -> str:
+def _number(name: str, number: Number) -> str:
     value, between = _value(name, number)
-    published = escape(number["published"] or "none")
-    count = f"{number['n']:,}" if number["n"] else "derived"
-    source = f"<br><small>{escape(number['source'])}</small>" if number["source"] else ""
+    published = escape(number.published or "none")
+    count = f"{number.n:,}" if number.n else "derived"
+    source = f"<br><small>{escape(number.source)}</small>" if number.source else ""
     return f"""
 <tr><th scope="row">{escape(name)}</th>
 <td class="value"><b>{value}</b><br><span class="between">{between}</span></td>
 <td class="value">{count}</td><td>{published}{source}</td></tr>"""
 
 
-def _value(name: str, number: Mapping[str, Any]) -> tuple[str, str]:
-    return interval(name, number["value"], number["low"], number["high"], number["n"])
+def _value(name: str, number: Number) -> tuple[str, str]:
+    return interval(name, number.value, number.low, number.high, number.n)
 
 
 def _again(run: Run) -> str:
-    origin = run.result["provenance"]
+    origin = run.result.provenance
     return f"""
-<p class="small">Took {duration(run.result["seconds"])} on {escape(origin["device"])}.
+<p class="small">Took {duration(run.result.seconds)} on {escape(origin.device)}.
 To do it again:</p>
-<pre class="command"><code>{escape(origin["command"].strip())}</code></pre>"""
+<pre class="command"><code>{escape(origin.command.strip())}</code></pre>"""
 
 
-def _provenance(origin: Mapping[str, Any]) -> str:
+def _provenance(origin: Provenance) -> str:
     facts = {
-        "Date": origin["date"],
-        "Seed": origin["seed"],
-        "Commit": origin["commit"],
-        "Threads": origin["threads"],
-        "Versions": _listed(origin["versions"]),
-        "Data, by digest": _listed(origin["data"]) or "none",
+        "Date": origin.date,
+        "Seed": origin.seed,
+        "Commit": origin.commit,
+        "Threads": origin.threads,
+        "Versions": _listed(origin.versions),
+        "Data, by digest": _listed(origin.data) or "none",
     }
     rows = "".join(f"<dt>{k}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
-    config = json.dumps(origin["config"], indent=2, ensure_ascii=False)
+    config = json.dumps(origin.config, indent=2, ensure_ascii=False)
     return f"""
 <details>
 <summary>Where these numbers come from</summary>

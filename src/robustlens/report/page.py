@@ -6,9 +6,9 @@ from importlib.resources import files
 from string import Template
 
 from robustlens.files import AnyPath, as_path
+from robustlens.registry import Study
 from robustlens.report.card import Run, badge, card, headline, load, section
 from robustlens.studies.claims import CLAIMS
-from robustlens.studies.registry import Study
 
 
 def compose(folders: Sequence[AnyPath], studies: Mapping[str, Study]) -> str:
@@ -50,8 +50,8 @@ def _overview(runs: Sequence[Run]) -> str:
 def _overview_row(run: Run) -> str:
     return f"""
 <tr><th scope="row"><a href="#{run.anchor}">{escape(run.study.title)}</a>
-<small>{escape(run.result["preset"])}</small></th>
-<td>{badge(run.result["verdict"])}</td><td>{headline(run)}</td></tr>"""
+<small>{escape(run.result.preset)}</small></th>
+<td>{badge(run.result.verdict)}</td><td>{headline(run)}</td></tr>"""
 
 
 def _waiting(runs: Sequence[Run], studies: Mapping[str, Study]) -> str:

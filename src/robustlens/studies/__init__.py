@@ -5,18 +5,9 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
-from robustlens.studies.claims import CLAIMS, Claim
-from robustlens.studies.features import (
-    experiment_controls,
-    features_model,
-    human_vs_model_priors,
-    not_batchnorm_alone,
-    robust_training_prior,
-    robustification,
-    simple_experiment,
-    transferability_plot,
-)
-from robustlens.studies.pictures import (
+import importlib
+
+from robustlens.pictures import (
     Arrow,
     Bar,
     Bars,
@@ -33,57 +24,39 @@ from robustlens.studies.pictures import (
     Sheet,
     Surfaces,
 )
-from robustlens.studies.practice import (
-    adversarial_perturbations,
-    adversary_as_critic,
-    capacity,
-    data_efficiency,
-    gradient_masking,
-    perception_alignment,
-    robust_erm,
-    security_curve,
-    standard_accuracy_curve,
-)
-from robustlens.studies.registry import PRESETS, Bench, Findings, Study, preset, run
-from robustlens.studies.result import Number, Result, Verdict
-from robustlens.studies.theory import (
-    aberration_view,
-    computational_barrier,
-    gaussian_sample_complexity,
-    gaussian_theory,
-    gradient_alignment_theory,
-    linear_vs_threshold,
-    tension_theorem,
-)
+from robustlens.registry import PRESETS, Bench, Findings, Study, preset, run
+from robustlens.result import Number, Result, Verdict
+from robustlens.studies.claims import CLAIMS, Claim
 
+IDS = (
+    "adversarial-perturbations",
+    "robust-erm",
+    "security-curve",
+    "gradient-masking",
+    "harder-training-capacity",
+    "standard-accuracy-curve",
+    "tension-theorem",
+    "computational-barrier",
+    "gaussian-sample-complexity",
+    "linear-vs-threshold",
+    "aberration-view",
+    "simple-experiment",
+    "experiment-controls",
+    "features-model",
+    "gaussian-theory",
+    "gradient-alignment-theory",
+    "robustification",
+    "not-batchnorm-alone",
+    "transferability-plot",
+    "human-vs-model-priors",
+    "robust-training-prior",
+    "data-efficiency",
+    "perception-alignment",
+    "adversary-as-critic",
+)
+"""In the order of the talk. A study lies in the module or package of its id, as its `STUDY`."""
 STUDIES: dict[str, Study] = {
-    module.STUDY.id: module.STUDY
-    for module in (
-        adversarial_perturbations,
-        robust_erm,
-        security_curve,
-        gradient_masking,
-        capacity,
-        standard_accuracy_curve,
-        tension_theorem,
-        computational_barrier,
-        gaussian_sample_complexity,
-        linear_vs_threshold,
-        aberration_view,
-        simple_experiment,
-        experiment_controls,
-        features_model,
-        gaussian_theory,
-        gradient_alignment_theory,
-        robustification,
-        not_batchnorm_alone,
-        transferability_plot,
-        human_vs_model_priors,
-        robust_training_prior,
-        data_efficiency,
-        perception_alignment,
-        adversary_as_critic,
-    )
+    id: importlib.import_module(f"{__name__}.{id.replace('-', '_')}").STUDY for id in IDS
 }
 """The studies that can be run, by id, in the order of the talk."""
 

@@ -11,8 +11,8 @@ import torch
 
 from robustlens.data import load as load_data
 from robustlens.errors import InputError
-from robustlens.evaluation import Rate
 from robustlens.nets import load
+from robustlens.rate import Rate
 from robustlens.zoo.measure import CLEAN, NOISE, Measured
 from robustlens.zoo.places import absent, find, located
 from robustlens.zoo.table import Entry

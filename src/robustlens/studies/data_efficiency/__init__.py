@@ -1,0 +1,5 @@
+"""The study `data-efficiency`: see `study`."""
+
+from robustlens.studies.data_efficiency.study import STUDY
+
+__all__ = ["STUDY"]

@@ -1,1 +1,0 @@
-"""Studies of features: what nets learn, by training on constructed data."""

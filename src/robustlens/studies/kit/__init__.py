@@ -1,0 +1,1 @@
+"""What several studies share: recipes, words, sets of images, nets, attacks."""

@@ -1,1 +1,0 @@
-"""Studies of practice: attack, train, measure honestly, look at gradients."""

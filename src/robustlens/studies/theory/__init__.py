@@ -1,1 +1,0 @@
-"""Studies of theory: the talk's theorems, exact, with sampling beside them."""
