@@ -175,9 +175,9 @@ def _inside(found: Found, moved: Tensor, attack: Attack) -> None:
 
 def _rounding(within: Any, images: Images) -> float:
     """Return by how much rounded pixels may lie outside: one rounding each, by the norm."""
-    d = images[0].numel() if len(images) else 0
-    powers = {Linf: 0.0, L2: 0.5}
-    return float(torch.finfo(images.dtype).eps * d ** powers.get(type(unmasked(within)), 1.0))
+    kind = None if within is None else type(unmasked(within))
+    count = images[:1].numel() ** {Linf: 0.0, L2: 0.5}.get(kind, 1.0)
+    return float(torch.finfo(images.dtype).eps * count)
 
 
 def _find(model: Model, x: Tensor, y: Tensor, attack: Attack, g: torch.Generator) -> Found:
