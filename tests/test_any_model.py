@@ -28,6 +28,7 @@ from robustlens.attacks import (
     twin_of,
     worst_of,
 )
+from robustlens.attacks.method import guarded, nothing_found
 from robustlens.balls import L1, L2, Linf
 from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError, NoGradient
@@ -356,6 +357,7 @@ def test_what_has_no_answer_counts_by_the_run_and_not_by_the_batch(size: int) ->
 
 
 @pytest.mark.filterwarnings("ignore:.* exactly 0 at every point of a walk")
+@pytest.mark.filterwarnings("ignore:.* met points at which")
 def test_a_model_that_answers_to_no_image_is_refused() -> None:
     data = data_of(torch.ones(6, dtype=torch.int64))
 
@@ -376,6 +378,23 @@ def test_a_model_that_answers_to_no_image_is_refused() -> None:
             way()
 
 
+@pytest.mark.parametrize("ball", [Linf(1e-6), Linf(9e-5), L2(1e-5), L2(9e-4), L1(1e-4), L1(9e-3)])
+def test_what_is_outside_is_outside_in_small_balls_too(ball: Any) -> None:
+    data = data_of(torch.zeros(6, dtype=torch.int64))
+
+    def off_the_grid(x: Tensor) -> Tensor:
+        off = (x * 255 - (x * 255).round()).abs().amax(dim=(1, 2, 3))
+        return torch.stack([torch.full_like(off, 0.01), off], dim=1)
+
+    def moved(model: Any, x: Tensor, y: Tensor, ball: Any, *, generator: Any) -> Tensor:
+        return x + 1e-4
+
+    with pytest.raises(InputError, match="outside what the attack may return"):
+        attacked_accuracy(off_the_grid, data, bind(moved, ball), seed=0)
+    just = type(ball)(float(ball.distance(torch.full_like(x, 1e-4), 0 * x)[0]))
+    assert attacked_accuracy(off_the_grid, data, bind(moved, just), seed=0).rate.value == 0.0
+
+
 def test_an_attack_that_leaves_its_ball_or_the_images_is_refused() -> None:
     data = data_of(Y)
 
@@ -391,10 +410,6 @@ def test_an_attack_that_leaves_its_ball_or_the_images_is_refused() -> None:
     for attack in (bind(far, L2(0.01)), outside):
         with pytest.raises(InputError, match="outside what the attack may return"):
             attacked_accuracy(net, data, attack, seed=0)
-    for kind, most in ((Linf, 1e-6), (L2, 1e-5), (L1, 1e-4)):  # relative, not 1e-4 whatever eps
-        tiny = bind(lambda model, x, y, ball, *, generator: x + 1e-4, kind(most))
-        with pytest.raises(InputError, match="outside what the attack may return"):
-            attacked_accuracy(net, data, tiny, seed=0)
     result = attacked_accuracy(net, data, nothing, seed=0)
     assert result.rate.value == result.clean.value
 
@@ -576,6 +591,12 @@ def test_a_model_that_writes_past_the_first_look_is_refused_and_the_images_resto
         return net(x)
 
     given = x.clone()
+
+    def asks(model: Any, x: Tensor, y: Tensor) -> Any:
+        for _ in range(6):
+            model(x)
+        return nothing_found(x)
+
     with pytest.raises(InputError, match="writes into its input"):
-        fab.found(sly, given, Y, L2(0.1), steps=8, generator=stream(0))
+        guarded(asks, sly, given, Y)
     assert torch.equal(given, x)

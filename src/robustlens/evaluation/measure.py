@@ -175,8 +175,9 @@ def _inside(found: Found, moved: Tensor, attack: Attack) -> None:
 
 def _rounding(within: Any, images: Images) -> float:
     """Return by how much rounded pixels may lie outside: one rounding each, by the norm."""
+    powers: dict[object, float] = {Linf: 0.0, L2: 0.5}
     kind = None if within is None else type(unmasked(within))
-    count = images[:1].numel() ** {Linf: 0.0, L2: 0.5}.get(kind, 1.0)
+    count = images[:1].numel() ** powers.get(kind, 1.0)
     return float(torch.finfo(images.dtype).eps * count)
 
 
