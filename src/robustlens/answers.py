@@ -22,40 +22,49 @@ from robustlens.types import Images, Labels, Logits, Model
 class Answers:
     """A model as attacks and measurements ask it.
 
-    The first answer is looked at closely: are the labels among its classes, and are the images
-    still what they were? After that a call costs what the model costs.
+    The first answer is looked at closely, once with a gradient and once without: are the labels
+    among its classes, and are the images still what they were? After that a call costs what the
+    model costs. With a `dtype` the model is shown the images in it, whatever they are searched in.
 
     Raises:
         InputError: when asked, if the answer is not one row of at least two scores an image, if a
             label is none of its classes, or if the model begins to write into its input later.
     """
 
-    def __init__(self, model: Model, y: Labels | None = None) -> None:
+    def __init__(
+        self, model: Model, y: Labels | None = None, dtype: torch.dtype | None = None
+    ) -> None:
         self.model: Model = model.model if isinstance(model, Answers) else model
+        self.dtype: torch.dtype | None = model.dtype if isinstance(model, Answers) else dtype
         self.y = y if y is not None and y.numel() else None
-        self.asked = self.copies = False
+        self.asked: set[tuple[bool, bool]] = set()
+        self.copies = False
 
     def __call__(self, x: Images) -> Logits:
         """Return the logits (b, k), rows without an answer NaN; `x` stays as it is."""
-        given = x if self.asked and not self.copies else x.clone()
+        way = torch.is_grad_enabled(), x.requires_grad  # a model may write in one of them only
+        first, cast = way not in self.asked, self.dtype not in (None, x.dtype)
+        given = x.to(self.dtype) if cast else x.clone() if first or self.copies else x
         version = _writes(given)
         z = scores(self.model(given), x)
-        if not self.asked:
-            self.copies = _writes(given) != version or not torch.equal(given, x)
-            self._look_at(z)
-        elif not self.copies and _writes(given) != version:
-            raise InputError(
-                "a model that writes into its input, but did not at first",
-                "the images left as they are",
-                "begin its forward with x = x.clone()",
-            )
+        if first:
+            wrote = _writes(given) != version or not (cast or torch.equal(given, x))
+            self.copies = self.copies or wrote
+            if self.y is not None and not self.asked:
+                check_labels(self.y, z.shape[1])
+            self.asked.add(way)
+        elif not (self.copies or cast) and _writes(given) != version:
+            raise writes_late()
         return answered(z)
 
-    def _look_at(self, z: Logits) -> None:
-        """Check the first answer against the labels."""
-        if self.y is not None:
-            check_labels(self.y, z.shape[1])
-        self.asked = True
+
+def writes_late() -> InputError:
+    """Return the error of a model that begins to write into its input after the first look."""
+    return InputError(
+        "a model that writes into its input, but did not at first",
+        "the images left as they are",
+        "begin its forward with x = x.clone()",
+    )
 
 
 def scores(output: Any, x: Images) -> Logits:
@@ -83,7 +92,7 @@ def scores(output: Any, x: Images) -> Logits:
             "at least two classes",
             "wrap a net of one logit in nets.two_classes: class 1 where the logit is positive",
         )
-    if z.dtype in (torch.float32, x.dtype):
+    if z.dtype == torch.float32 or z.dtype == x.dtype == torch.float64:
         return z
     z = z if z.is_floating_point() else z.double()
     if z.dtype == torch.float64:

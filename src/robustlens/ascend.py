@@ -32,6 +32,7 @@ class Ascent(NamedTuple):
     value: Values
     trace: Tensor  # (steps + 1, b)
     not_finite: Tensor  # int64 (b,): at how many points the value or the gradient was no number
+    flat: Tensor  # int64 (b,): at how many points every entry of the gradient was 0
 
 
 class Stay(NamedTuple):
@@ -86,8 +87,8 @@ def ascend(
     state: Any = rule.init(point, ball, steps)
     record = _Record(walk, steps)
     for step in range(steps):
-        value, gradient, fit = slope(objective, walk.point)
-        walk = record.score(walk, value, step, fit)
+        value, gradient, finite, flat = slope(objective, walk.point)
+        walk = record.score(walk, value, step, finite, flat)
         with torch.no_grad():
             point, state = rule.update(walk.point, gradient, value, state, project, ball)
         walk = walk._replace(point=point)
@@ -102,17 +103,18 @@ def ascend(
             return record.found
     with torch.no_grad():
         value = _one_each(objective(walk.point), walk.point)
-    walk = record.score(walk, value, steps, value.isfinite())
+    walk = record.score(walk, value, steps, value.isfinite(), torch.zeros_like(value).bool())
     record.save(walk)
     return record.found
 
 
 class Slope(NamedTuple):
-    """An objective at a point, its gradient, and where both were finite, boolean (b,)."""
+    """An objective at a point, its gradient, where both were finite, and where it was 0, (b,)."""
 
     value: Values
     gradient: Points
     finite: Tensor
+    flat: Tensor
 
 
 def value_and_gradient(objective: Objective, x: Points) -> tuple[Values, Points]:
@@ -125,7 +127,7 @@ def value_and_gradient(objective: Objective, x: Points) -> tuple[Values, Points]
 
 
 def slope(objective: Objective, x: Points) -> Slope:
-    """Return `value_and_gradient`, and where both were finite."""
+    """Return `value_and_gradient`, where both were finite, and where the gradient was 0."""
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         value = _one_each(objective(x), x)
@@ -133,7 +135,7 @@ def slope(objective: Objective, x: Points) -> Slope:
     value = value.detach()
     size = torch.linalg.vector_norm(gradient.flatten(1), ord=math.inf, dim=1)
     finite = (size + value).isfinite()
-    return Slope(value, gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), finite)
+    return Slope(value, gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), finite, size == 0)
 
 
 def gradient_of(value: Tensor, x: Points, *, again: bool = False) -> Points:
@@ -169,14 +171,15 @@ class _Record:
     def __init__(self, walk: _Walk, steps: int) -> None:
         trace = walk.highest.new_full((steps + 1, len(walk.highest)), torch.nan)
         none = torch.zeros_like(walk.highest, dtype=torch.int64)
-        self.found = Ascent(walk.point, walk.best, walk.highest, trace, none)
+        self.found = Ascent(walk.point, walk.best, walk.highest, trace, none, none.clone())
         self.here: Tensor | None = None
 
-    def score(self, walk: _Walk, value: Values, step: int, finite: Tensor) -> _Walk:
-        """Write down the values at the points, count those not finite, keep the best of them."""
+    def score(self, walk: _Walk, value: Values, step: int, finite: Tensor, flat: Tensor) -> _Walk:
+        """Write down values, count points not finite and points without a slope, keep the best."""
         here = slice(None) if self.here is None else self.here
         self.found.trace[step, here] = value
         self.found.not_finite[here] += ~finite
+        self.found.flat[here] += flat
         wins = value > walk.highest
         best = torch.where(per_example(wins, walk.point), walk.point, walk.best)
         return _Walk(walk.point, best, torch.where(wins, value, walk.highest))

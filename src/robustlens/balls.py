@@ -49,6 +49,11 @@ def per_example(values: Tensor, like: Points) -> Tensor:
     return values.view(-1, *(1,) * (like.dim() - 1))
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return x in float32 where its numbers have less: lengths overflow in half precision."""
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
 def _unit(gradient: Points) -> Points:
     """Divide by the l2 norm; the largest entry first, so that tiny gradients do not underflow."""
     flat = gradient.flatten(1)
@@ -111,11 +116,11 @@ class Linf:
         """Return a uniform point of the cube, clipped to the box."""
         drawn = Draws.of(center, generator).uniform(*center.shape[1:])
         offset = drawn.mul_(2.0).sub_(1.0).mul_(self.eps)
-        return offset.add_(center).clamp_(0.0, 1.0)
+        return offset.add_(center).clamp_(0.0, 1.0).to(center.dtype)
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the largest absolute difference."""
-        return (x - center).flatten(1).abs().amax(dim=1)
+        return (wide(x) - wide(center)).flatten(1).abs().amax(dim=1)
 
 
 MANY = 2**15
@@ -147,12 +152,12 @@ class L2:
         Feasible and idempotent, but where the box cuts it is not the Euclidean projection on the
         intersection: that would need an iteration, and no attack is stronger for it.
         """
-        delta = x - center
+        delta = wide(x) - wide(center)
         length = torch.linalg.vector_norm(delta.flatten(1), dim=1)
         if delta.dtype == torch.float32 and self.eps > 0.5 and delta[:1].numel() > MANY:
             length = _by_parts(delta, length, 8e-7 * max(1.0, 1.0 / self.eps))
         factor = torch.where(length > self.eps, self.eps / length, 1.0)
-        return delta.mul_(per_example(factor, x)).add_(center).clamp_(0.0, 1.0)
+        return delta.mul_(per_example(factor, x)).add_(center).clamp_(0.0, 1.0).to(x.dtype)
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return gradient / ||gradient||_2 per example; a zero gradient gives a zero step."""
@@ -164,11 +169,11 @@ class L2:
         radius = draws.uniform() ** (1 / center.flatten(1).shape[1])
         direction = _unit(draws.normal(*center.shape[1:]))
         offset = direction * per_example(self.eps * radius, center)
-        return (center + offset).clamp_(0.0, 1.0)
+        return (center + offset).clamp_(0.0, 1.0).to(center.dtype)
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the Euclidean distance."""
-        length: Values = torch.linalg.vector_norm((x - center).flatten(1), dim=1)
+        length: Values = torch.linalg.vector_norm((wide(x) - wide(center)).flatten(1), dim=1)
         return length
 
 
@@ -195,17 +200,17 @@ class L1:
         to the wall of the box, and t >= 0 the smallest threshold for which the sum fits. That sum
         is piecewise linear in t, with a kink at each |d| and each |d| - room.
         """
-        start = center.flatten(1)
-        d = x.flatten(1) - start
+        start = wide(center).flatten(1)
+        d = wide(x).flatten(1) - start
         size, room = d.abs(), torch.where(d > 0, 1.0 - start, start)
         threshold = _threshold(size, room, self.eps)
         moved = (size - threshold).clamp_min_(0.0).minimum(room)
         total = moved.sum(dim=1, keepdim=True)  # far points lose digits in size - threshold
         moved *= torch.where(total > self.eps, self.eps / total, 1.0)
         found = _rounded_inside(moved.copysign(d).add_(start).clamp_(0.0, 1.0), start, self.eps)
-        slack = 4 * torch.finfo(x.dtype).eps * self.eps  # of a sum in this precision
+        slack = 4 * torch.finfo(d.dtype).eps * self.eps  # of a sum in this precision
         inside = size.minimum(room).sum(dim=1, keepdim=True) <= self.eps + slack
-        return torch.where(inside, x.flatten(1).clamp(0.0, 1.0), found).view_as(x)
+        return torch.where(inside, x.flatten(1).clamp(0.0, 1.0), found).view_as(x).to(x.dtype)
 
     def steepest(self, gradient: Points, x: Points) -> Points:
         """Return the step of l1 length 1 that a budget of `eps` spends best, scaled by 1 / eps.
@@ -213,14 +218,15 @@ class L1:
         The budget goes to the pixels of the largest |gradient| first, each up to its wall: the
         exact maximiser of a linear score over all steps of length eps that stay images.
         """
-        g = gradient.flatten(1)
-        start = x.flatten(1)
+        g = wide(gradient).flatten(1)
+        start = wide(x).flatten(1)
         room = torch.where(g > 0, 1.0 - start, start).clamp_min(0.0) / max(self.eps, 1e-12)
         order = g.abs().argsort(dim=1, descending=True)
         wanted = room.gather(1, order) * (g != 0).gather(1, order)
         before = wanted.cumsum(dim=1) - wanted
         spent = torch.minimum(wanted, (1.0 - before).clamp_min(0.0))
-        return torch.zeros_like(g).scatter_(1, order, spent).mul_(g.sign()).view_as(x)
+        step = torch.zeros_like(g).scatter_(1, order, spent).mul_(g.sign())
+        return step.view_as(x).to(gradient.dtype)
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform point of the ball, clipped to the box.
@@ -228,16 +234,17 @@ class L1:
         Of d + 1 exponential draws the first d, divided by the sum of all, are uniform in the
         simplex; random signs spread them over the ball.
         """
-        flat = center.flatten(1)
+        flat = wide(center).flatten(1)
         draws = Draws.of(center, generator)
         waits = -torch.log1p(-draws.uniform(flat.shape[1] + 1))
         share = waits[:, :-1] / waits.sum(dim=1, keepdim=True)
         signs = draws.uniform(flat.shape[1]).sub_(0.5).sign_()
-        return (flat + self.eps * share * signs).clamp_(0.0, 1.0).view_as(center)
+        moved = (flat + self.eps * share * signs).clamp_(0.0, 1.0)
+        return moved.view_as(center).to(center.dtype)
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the sum of absolute differences."""
-        return (x - center).flatten(1).abs().sum(dim=1)
+        return (wide(x) - wide(center)).flatten(1).abs().sum(dim=1)
 
 
 def _rounded_inside(points: Tensor, start: Tensor, eps: float) -> Tensor:
@@ -284,7 +291,7 @@ class Box:
 
     def sample(self, center: Points, generator: torch.Generator) -> Points:
         """Return a uniform image, wherever the center is."""
-        return Draws.of(center, generator).uniform(*center.shape[1:])
+        return Draws.of(center, generator).uniform(*center.shape[1:]).to(center.dtype)
 
     def distance(self, x: Points, center: Points) -> Values:
         """Return the Euclidean distance."""

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustlens.answers import Answers
+from robustlens.answers import Answers, is_answer
 from robustlens.errors import Doubtful
 from robustlens.modes import frozen
 from robustlens.processes import main_process
@@ -61,8 +61,8 @@ def doubts(
 ) -> tuple[str, ...]:
     """Return what makes the answers of a model doubtful, in sentences; those `expected` left out.
 
-    A model that cannot answer so few images, or not with a matrix of finite numbers, is none of
-    our business here: the measurement itself says what is wrong.
+    A model that cannot answer so few images, or none of them with a row that decides something, is
+    none of our business here: the measurement itself says what is wrong.
     """
     try:
         found = _look(model, x.detach()[:LOOKED_AT], ask or _asked)
@@ -77,7 +77,7 @@ def _look(model: Model, x: Images, ask: Ask) -> list[str]:
         given = ask(model, x.clone()) if trains else None
         with frozen(model):
             z, again = ask(model, x.clone()), ask(model, x.clone())
-            if not (z.dim() == 2 and len(z) == len(x) and z.isfinite().all() and len(x)):
+            if not (z.dim() == 2 and len(z) == len(x) and is_answer(z).any()):
                 return []
             at_random = differ(z, again, RANDOM)
             together = not at_random and len(x) > 1 and _depends(model, x, z, ask)
@@ -85,7 +85,7 @@ def _look(model: Model, x: Images, ask: Ask) -> list[str]:
         TRAINING: given is not None and not at_random and differ(z, given, MODE),
         AT_RANDOM: at_random,
         TOGETHER: together,
-        PROBABILITIES: probabilities(z),
+        PROBABILITIES: probabilities(z[is_answer(z)]),
     }
     return [sentence for sentence, bad in found.items() if bad]
 
@@ -117,15 +117,16 @@ def gap(a: Tensor, b: Tensor, among: Tensor | None = None) -> float:
 
 
 def spread(z: Logits) -> float:
-    """Return the standard deviation of all logits, never 0."""
-    z = z.double()
+    """Return the standard deviation of all logits that are finite, never 0."""
+    z = z[z.isfinite()].double()
     return max(float(z.std()) if z.numel() > 1 else 1.0, 1e-12)
 
 
 def slack(z: Logits, share: float) -> float:
     """Return what logits may differ by: a share of their spread, and a few roundings."""
     rounding = torch.finfo(z.dtype).eps if z.is_floating_point() else 0.0
-    return share * spread(z) + ROUNDINGS * rounding * float(z.double().abs().max())
+    largest = float(z[z.isfinite()].double().abs().max()) if z.isfinite().any() else 0.0
+    return share * spread(z) + ROUNDINGS * rounding * largest
 
 
 def differ(a: Tensor, b: Tensor, share: float, among: Tensor | None = None) -> bool:
@@ -134,7 +135,10 @@ def differ(a: Tensor, b: Tensor, share: float, among: Tensor | None = None) -> b
 
 
 def _apart(a: Tensor, b: Tensor) -> float:
-    return float((a.double() - b.double()).abs().max())
+    """Return the largest difference; inf where only one is a number, 0 where neither is."""
+    same = (a == b) | (a.isnan() & b.isnan())
+    apart = torch.where(same, 0.0, (a.double() - b.double()).abs())
+    return float(apart.nan_to_num(nan=torch.inf).max())
 
 
 @contextmanager

@@ -54,7 +54,8 @@ def margin(model: Model, y: Labels) -> Objective:
 def dlr(model: Model, y: Labels) -> Objective:
     """Difference-of-logits ratio: the margin over the gap from the first to the third logit.
 
-    Neither shifting nor scaling the logits changes it. Source: Croce & Hein 2020, equation 6.
+    Neither shifting nor scaling the logits changes it. Where the third class is ruled out with
+    -inf it is the margin. Source: Croce & Hein 2020, equation 6.
     Raises `InputError` below three classes, where it is not defined; use `margin` there.
     """
 
@@ -65,7 +66,7 @@ def dlr(model: Model, y: Labels) -> Objective:
                 f"dlr with {z.shape[1]} classes", "a model of at least three", "use margin"
             )
         top = z.topk(3, dim=1).values
-        return logit_margin(z, y) / (top[:, 0] - top[:, 2] + 1e-12)
+        return logit_margin(z, y) / _gap(top[:, 0], top[:, 2])
 
     return objective
 
@@ -74,16 +75,19 @@ def dlr_targeted(model: Model, pairs: Tensor) -> Objective:
     """Targeted difference-of-logits ratio, for `pairs` (b, 2) of a true label and a target.
 
     (z_target - z_true) / (z_1 - (z_3 + z_4) / 2) with z_1, z_3, z_4 the largest, third and fourth
-    logit; below four classes z_target - z_true. Source: Croce & Hein 2020, equation 7.
+    logit; below four classes, those ruled out with -inf not counted, z_target - z_true. Towards a
+    class that is ruled out it is `dlr`, for no change makes that one win.
+    Source: Croce & Hein 2020, equation 7.
     """
 
     def objective(x: Points) -> Values:
         z = model(x)
         true, target = z.gather(1, pairs).unbind(dim=1)
+        lead = torch.where(ruled_out(target), logit_margin(z, pairs[:, 0]), target - true)
         if z.shape[1] < 4:
-            return target - true
+            return lead
         top = z.topk(4, dim=1).values
-        return (target - true) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+        return lead / _gap(top[:, 0], (top[:, 2] + top[:, 3]) / 2)
 
     return objective
 
@@ -152,6 +156,17 @@ def expected(make: MakeObjective, samples: int) -> MakeObjective:
 
     made.__name__ = f"{getattr(make, '__name__', make)} x{samples}"
     return made
+
+
+def ruled_out(z: Tensor) -> Tensor:
+    """Say which scores a model gives to classes it excludes: -inf, or about the least float."""
+    return z < torch.finfo(z.dtype).min / 4
+
+
+def _gap(top: Values, low: Values) -> Values:
+    """Return how far a lower score is below the top; 1 where that one is ruled out."""
+    out = ruled_out(low)
+    return torch.where(out, 1.0, top - torch.where(out, top, low) + 1e-12)
 
 
 def logit_margin(logits: Logits, y: Labels) -> Values:

@@ -91,7 +91,8 @@ class Momentum:
         ball: Ball,
     ) -> tuple[Points, Tensor]:
         """Return the step along the velocity, and the velocity."""
-        size = per_example(gradient.flatten(1).abs().mean(dim=1), x)
+        most = torch.finfo(gradient.dtype).max  # a sum may leave the range of floats
+        size = per_example(gradient.flatten(1).abs().mean(dim=1).clamp_max(most), x)
         velocity = self.decay * state + gradient / torch.where(size > 0, size, 1.0)
         return project(x + self.step_size * ball.steepest(velocity, x)), velocity
 

@@ -83,7 +83,7 @@ class Draws:
     Every image has a key, made of its pixels and of one number of the generator; its draws are a
     hash of the key and a counter. So an attack gives an image the same result alone, in any batch
     and after its neighbours have left. An image that occurs more than once in a batch gets a key
-    for each time. Draws have 24 random bits.
+    for each time. Draws have 24 random bits, and are at least float32.
     """
 
     keys: Tensor  # (b,) int32
@@ -97,7 +97,8 @@ class Draws:
         bits = x.detach().float().flatten(1).contiguous().view(torch.int32)
         places = _mixed(torch.arange(bits.shape[1], dtype=torch.int32, device=x.device)) | 1
         content = _wrapped((bits * places).sum(dim=1, dtype=torch.int64))
-        return cls(_mixed(_mixed(content ^ seed) + _rank(content)), x.dtype)
+        wide = x.dtype if x.dtype.itemsize > 2 else torch.float32  # half precision rounds up to 1
+        return cls(_mixed(_mixed(content ^ seed) + _rank(content)), wide)
 
     def __getitem__(self, rows: Tensor) -> "Draws":
         """Return the draws of some of the images, going on where these are."""

@@ -463,3 +463,28 @@ def test_a_wider_ball_keeps_its_mask() -> None:
     assert isinstance(wider, Masked)
     assert wider.ball == L1(6.0)
     assert wider.mask is mask
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "ball", [Linf(0.1), Linf(1e6), L2(0.7), L2(1e6), L1(3.0), L1(1e9), Box()], ids=str
+)
+def test_half_precision_is_measured_in_float32(ball: Any, dtype: torch.dtype) -> None:
+    center, other = torch.rand(2, 5, 3, 40, 40, generator=torch.Generator().manual_seed(0)).to(
+        dtype
+    )
+    d = center[0].numel()
+    rounded = {Linf: 1.0, L2: d**0.5, L1: d}.get(type(ball), 0.0) * torch.finfo(dtype).eps
+    eps = getattr(ball, "eps", torch.inf)
+    for point in (
+        ball.sample(center, torch.Generator().manual_seed(1)),
+        ball.project(other, center),
+        ball.project(center + 100 * ball.steepest(center - 0.5, center), center),
+    ):
+        assert point.dtype == dtype
+        assert point.min() >= 0
+        assert point.max() <= 1
+        far = ball.distance(point, center)
+        assert far.dtype == torch.float32
+        assert torch.allclose(far, ball.distance(point.float(), center.float()))
+        assert (far <= eps * (1 + 1e-5) + rounded).all()

@@ -146,3 +146,23 @@ def test_the_category_can_be_silenced(x: Tensor) -> None:
         warnings.simplefilter("ignore", Doubtful)
         with watched(Noisy("torch"), x):
             pass
+
+
+def test_a_class_that_is_ruled_out_hides_no_doubt() -> None:
+    x = torch.rand(20, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+
+    def ruled(f: Any) -> Any:
+        def model(x: Tensor) -> Tensor:
+            z = f(x)
+            return torch.cat([z, torch.full_like(z[:, :1], -torch.inf)], dim=1)
+
+        return model
+
+    def hole(x: Tensor) -> Tensor:
+        return torch.where((torch.arange(len(x)) == 1)[:, None], torch.nan, linear(x))
+
+    noisy = lambda x: linear(x) + torch.randn(len(x), 1)  # noqa: E731
+    assert doubts(ruled(linear), x) == ()
+    assert doubts(ruled(noisy), x) == (AT_RANDOM,)
+    assert doubts(ruled(lambda x: linear(x) + x.mean()), x) == (TOGETHER,)
+    assert doubts(lambda x: hole(x).softmax(dim=1), x) == (PROBABILITIES,)

@@ -172,3 +172,23 @@ def test_activation_of_units_and_of_maps() -> None:
 def test_margins_are_positive_where_the_decision_is_wrong() -> None:
     z = torch.tensor([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0]])
     assert logit_margin(z, torch.tensor([1, 2])).tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("lowest", [-torch.inf, torch.finfo(torch.float32).min])
+def test_ratios_leave_out_classes_that_are_ruled_out(lowest: float) -> None:
+    """With two classes in play the ratio would be 1 or -1 for ever: there it is the margin."""
+    z = torch.tensor([[2.0, 0.5, lowest, lowest], [2.0, 1.0, 0.0, lowest], [4.0, 3.0, 2.0, 1.0]])
+    y = torch.tensor([0, 0, 1])
+    logits = z.clone().requires_grad_(True)
+    value = dlr(lambda x: x, y)(logits)
+    assert value.tolist() == pytest.approx([-1.5, -0.5, 0.5])
+    (slope,) = torch.autograd.grad(value.sum(), logits)
+    assert slope.isfinite().all()
+    assert (slope.abs().amax(dim=1) > 0.1).all()
+    pairs = torch.tensor([[0, 1], [0, 2], [1, 0]])
+    value = dlr_targeted(lambda x: x, pairs)(logits)
+    assert value.tolist() == pytest.approx([-1.5, -2.0, 1.0 / 2.5])
+    towards = dlr_targeted(lambda x: x, torch.tensor([[0, 2], [0, 3], [1, 0]]))(logits)
+    assert towards.tolist() == pytest.approx([-1.5, -1.0, 1.0 / 2.5])
+    (slope,) = torch.autograd.grad(towards.sum(), logits)
+    assert slope.isfinite().all()

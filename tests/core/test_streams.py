@@ -151,3 +151,13 @@ def test_a_part_is_left_after_an_error() -> None:
     with pytest.raises(KeyError), generator.part(slice(0, 1), whole=4):
         raise KeyError
     assert uniform(torch.zeros(2), generator).shape == (2,)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_draws_for_half_precision_stay_below_one(dtype: torch.dtype) -> None:
+    x = torch.rand(3, 1, 4, 4, generator=stream(0)).to(dtype)
+    drawn = Draws.of(x, stream(1)).uniform(10000)
+    assert drawn.dtype == torch.float32
+    assert drawn.isfinite().all()
+    assert drawn.max() < 1
+    assert torch.equal(drawn, Draws.of(x.float(), stream(1)).uniform(10000))

@@ -11,7 +11,7 @@ from robustlens.attacks import bind, fgsm, pgd
 from robustlens.balls import L2, Linf
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, load
-from robustlens.errors import InputError
+from robustlens.errors import Doubtful, InputError
 from robustlens.evaluation import (
     Evaluation,
     Rate,
@@ -24,7 +24,7 @@ from robustlens.evaluation import (
     robustness_curve,
 )
 from robustlens.evaluation.curve import Curve
-from robustlens.evaluation.decisions import checked_logits, right_as_they_are
+from robustlens.evaluation.decisions import checked_logits
 
 
 def brightness(x: Tensor) -> Tensor:
@@ -275,12 +275,13 @@ def test_logits_and_labels_must_fit() -> None:
     x, z = torch.zeros(3, 1, 2, 2), torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
     y = torch.tensor([1, 0, 0])
     assert torch.equal(checked_logits(lambda x: z, x, y), z)
-    assert right_as_they_are(lambda x: z, x, y).tolist() == [True, False, True]
     with pytest.raises(InputError, match=r"label 2 for a model with 2 classes.*from 0 to 1"):
         checked_logits(lambda x: z, x, y + 1)
     z[:2, 1] = torch.tensor([torch.nan, torch.inf])
-    with pytest.raises(InputError, match="not finite for 2 of 3 images"):
-        checked_logits(lambda x: z, x, y)
+    with pytest.warns(Doubtful, match=r"not finite for 2 of 3 images, which count as wrong"):
+        checked = checked_logits(lambda x: z, x, y)
+    assert checked[:2].isnan().all()
+    assert torch.equal(checked[2], z[2])
 
 
 def test_rates_of_hits() -> None:

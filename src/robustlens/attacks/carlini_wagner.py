@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robustlens.attacks.method import Found, attack
-from robustlens.attacks.nearest import Nearest, search
+from robustlens.attacks.nearest import FIRM, Nearest, search
 from robustlens.attacks.norms import norm_of
 from robustlens.balls import L2, Ball
 from robustlens.errors import InputError
@@ -18,6 +18,9 @@ from robustlens.types import Images, Labels, Logits, Model, Values
 
 INSIDE = 1 - 1e-6
 """By how much images are drawn in from the walls of the box, where tanh has no inverse."""
+
+ODD = 1e6
+"""Margins of clean images above it, or below its inverse, are counted in units of themselves."""
 
 
 @attack
@@ -88,8 +91,10 @@ def _descend(
     state = rule.init(w, L2(0.0), steps)
     won = torch.zeros_like(price, dtype=torch.bool)
 
+    unit = _unit(nearest.firm / FIRM)
+
     def score(z: Logits, y: Labels) -> Values:
-        return price * (logit_margin(z, y) - confidence).clamp_max(0.0)
+        return price * ((logit_margin(z, y) - confidence) / unit).clamp_max(0.0)
 
     for step in range(steps + 1):
         squash = torch.tanh(w)
@@ -100,6 +105,12 @@ def _descend(
         slope = uphill * (1 - squash.square()) / 2  # through tanh
         w, state = rule.update(w, slope, seen.value, state, _unbound, L2(0.0))
     return won
+
+
+def _unit(margin: Values) -> Values:
+    """Return what to count margins in: 1, but where that is out of all reach the clean image's."""
+    ordinary = (margin > 1.0 / ODD) & (margin < ODD) | ~margin.isfinite() | (margin == 0)
+    return torch.where(ordinary, 1.0, margin)
 
 
 def _unbound(w: Tensor) -> Tensor:

@@ -9,14 +9,16 @@ from torch import Tensor
 
 from robustlens.ascend import gradient_of
 from robustlens.attacks.method import Found, attack, rivals
-from robustlens.attacks.nearest import Nearest, search
+from robustlens.attacks.nearest import FIRM, Nearest, search
 from robustlens.attacks.norms import Norm, norm_of
 from robustlens.balls import L2, Ball, Linf, per_example
 from robustlens.errors import InputError
-from robustlens.types import Images, Labels, Logits, Model
+from robustlens.types import Images, Labels, Logits, Model, Values
 
 BEYOND = 1e-4
-"""Added to the logit gap, as in the authors' code, so that a step does not end on the boundary."""
+"""Added to the logit gap, as in the authors' code, so that a step does not end on the boundary.
+A tenth of the clean image's gap where that is far smaller, and at least a rounding of the logits;
+twice as much after each point that stands no further from the boundary and is not wrong yet."""
 LOOK_EVERY = 4
 """Steps after which finished images may leave."""
 
@@ -67,6 +69,8 @@ def deepfool(
         others = rivals(nearest.seen(nearest.x), nearest.y, classes - 1)
         total, here = torch.zeros_like(nearest.x), nearest
         rows = torch.arange(len(total), device=total.device)
+        margin = nearest.firm / FIRM
+        beyond = torch.where(margin > BEYOND / 10, BEYOND, margin / 10)
         for step in range(steps + 1):
             point = (here.x + (1 + overshoot) * total).clamp_(0.0, 1.0)
             z, gaps, slopes = _linearised(here, point, others)
@@ -74,13 +78,16 @@ def deepfool(
             if step % LOOK_EVERY == 0:
                 here.confirm()
             open_ = here.met.length == torch.inf
-            step_on = _step(norm, gaps, slopes).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+            beyond = beyond.maximum(torch.finfo(z.dtype).eps * z.amax(dim=1).abs())
+            step_on = _step(norm, gaps, slopes, beyond)
+            beyond = torch.where(gaps.abs().amin(dim=0) <= beyond, 2 * beyond, beyond)
             total = total + torch.where(per_example(open_, total), step_on, 0.0)
             if step % LOOK_EVERY == 0 or step == steps:
                 stay = torch.nonzero(open_).flatten()
                 if len(stay) <= len(rows) * 7 / 8 or step == steps:
                     nearest.take(rows, here)
                     rows, total, others = rows[stay], total[stay], others[stay]
+                    beyond = beyond[stay]
                     here = nearest.some(rows)
             if not len(rows):
                 break
@@ -99,12 +106,14 @@ def _linearised(here: Nearest, point: Images, others: Tensor) -> tuple[Logits, T
     return z.detach(), torch.stack(gaps).detach(), slopes
 
 
-def _step(norm: Norm, gaps: Tensor, slopes: Tensor) -> Images:
-    """Return the shortest step to one of the planes."""
-    size = torch.stack([norm.dual(slope) for slope in slopes])
-    far = gaps.abs() / size.clamp_min(1e-12)
+def _step(norm: Norm, gaps: Tensor, slopes: Tensor, beyond: Values) -> Images:
+    """Return the shortest step to one of the planes, and beyond; 0 where it is no number."""
+    least = torch.finfo(gaps.dtype).tiny
+    size = torch.stack([norm.dual(slope) for slope in slopes]).clamp_min(least)
+    far = gaps.abs() / size
     best = far.argmin(dim=0)
     pick = (best, torch.arange(len(best), device=best.device))
-    length = (gaps.abs() + BEYOND)[pick] / size[pick].clamp_min(1e-12)
+    length = (gaps.abs()[pick] + beyond) / size[pick]
     slope = slopes[pick]
-    return norm.steepest(slope) * per_example(length, slope)
+    step = norm.steepest(slope) * per_example(length, slope)
+    return step.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)

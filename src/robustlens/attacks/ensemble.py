@@ -127,8 +127,9 @@ def twin_of(model: Model, x: Images, agreement: float = 0.98) -> Twin | None:
     whatever machine; x are not float32; or on the first images the twin's decisions agree with
     the model's on less than a share `agreement`. A warning says which, where one may wonder.
     """
+    dtype = model.dtype if isinstance(model, Answers) else None
     model = model.model if isinstance(model, Answers) else model
-    if not isinstance(model, nn.Module) or x.dtype != torch.float32 or not len(x):
+    if not isinstance(model, nn.Module) or (dtype or x.dtype) != torch.float32 or not len(x):
         return None
     some = x[:128]
     with frozen(model), torch.no_grad(), warnings.catch_warnings():

@@ -231,7 +231,10 @@ def _look(search: Model, x: Images, pairs: Tensor) -> tuple[Logits, Values, Imag
         return target - true
 
     value, gradient = value_and_gradient(difference, x)
-    return seen[0], value.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), gradient
+    z = seen[0]
+    value = value.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+    tie = (value == 0) & ~wrong(z, pairs[:, 0])  # large logits, a rounding apart: go on across
+    return z, torch.where(tie, -torch.finfo(z.dtype).eps * z.amax(dim=1).abs(), value), gradient
 
 
 def _check(counts: dict[str, tuple[int, int]], shares: dict[str, float], eta: float) -> None:

@@ -27,7 +27,7 @@ from robustlens.attacks.method import (
     wrong,
 )
 from robustlens.attacks.search import SHORTEST, Failed, Search, step_length
-from robustlens.balls import L1, Ball, radius, unmasked, widened
+from robustlens.balls import L1, Ball, radius, unmasked, wide, widened
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
@@ -60,7 +60,7 @@ def fgsm(
     walked = ascend(objective(model, y), x, ball, rule, steps=1)
     moved = walked.last
     found = confirmed(model, x, y, moved, torch.ones_like(y))
-    found = found._replace(not_finite=walked.not_finite)
+    found = found._replace(not_finite=walked.not_finite, flat=walked.flat > 0)
     return found if failed == "clean" else found._replace(images=moved)
 
 
@@ -235,10 +235,11 @@ def pgd_kl(
     """
     check_images(x, y)
     with frozen(model):
-        model = Answers(model)
+        dtype, x = x.dtype, wide(x)
+        model = Answers(model, dtype=dtype)
         start = x + 0.001 * Draws.of(x, generator).normal(*x.shape[1:])
         rule = _rule(ball, steps, step_size, None)
-        return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best
+        return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best.to(dtype)
 
 
 @attack

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, cast, runtime_checkable
 import torch
 from torch import Tensor
 
-from robustlens.answers import Answers, decision, is_answer
-from robustlens.balls import per_example
+from robustlens.answers import Answers, decision, is_answer, writes_late
+from robustlens.balls import per_example, wide
 from robustlens.errors import Doubtful, InputError
 from robustlens.modes import frozen
 from robustlens.types import Images, Labels, Logits, Model
@@ -32,6 +32,7 @@ class Found(NamedTuple):
     step: Tensor  # int64 (b,): after how many gradient steps or queries; -1 where it failed
     by: tuple[str, ...] = ()  # of an ensemble: the attack that broke each image, "" where none did
     not_finite: Tensor | None = None  # int64 (b,): points met that were no number
+    flat: Tensor | None = None  # bool (b,): some walk met a gradient of 0 at all of its points
 
     def merge(self, rows: Tensor, new: "Found", steps: int = 0) -> "Found":
         """Return this with what was found later for some of the rows, `steps` steps later."""
@@ -39,16 +40,20 @@ class Found(NamedTuple):
         by = list(self.by)
         for row, name in zip(rows.tolist() if new.by else (), new.by, strict=True):
             by[row] = name
-        count = self.not_finite
+        count, flat = self.not_finite, self.flat
         if new.not_finite is not None:
             count = torch.zeros_like(self.step) if count is None else count
             count = count.index_add(0, rows, new.not_finite)
+        if new.flat is not None:
+            flat = torch.zeros_like(self.done) if flat is None else flat
+            flat = flat.index_copy(0, rows, flat[rows] | new.flat)
         return Found(
             self.images.index_copy(0, rows, new.images),
             self.done.index_copy(0, rows, new.done),
             self.step.index_copy(0, rows, new.step),
             tuple(by),
             count,
+            flat,
         )
 
 
@@ -72,18 +77,21 @@ def attack(body: Callable[P, Found]) -> Method[P]:
 
     Around the function, x and y are checked and the model is frozen: in evaluation mode, with its
     parameters out of every graph, and everything as it was afterwards. The model, and a twin, are
-    asked by way of `Answers`. Points that were not finite are told of by one warning.
+    asked by way of `Answers`. Images in half precision are searched in float32, while the model is
+    shown, and judged by, what they are in their own. Points that were not finite, and walks without
+    a slope, are told of by one warning each.
     """
     bind = signature(body).bind
 
     def found(*args: P.args, **kwargs: P.kwargs) -> Found:
         given = bind(*args, **kwargs)
         first = list(given.arguments)[:3]
-        if callable(given.arguments.get("twin")):
-            given.arguments["twin"] = Answers(given.arguments["twin"])
+        twin = given.arguments.get("twin")
 
         def attacked(*asked: Any) -> Found:
             given.arguments.update(zip(first, asked, strict=True))
+            if callable(twin):
+                given.arguments["twin"] = Answers(twin, dtype=asked[0].dtype)
             return body(*given.args, **given.kwargs)
 
         return guarded(attacked, *(given.arguments[name] for name in first))
@@ -107,17 +115,36 @@ def guarded(
         return attacked(model, x, y)
     with torch.inference_mode(False), frozen(model):
         x, y = (part.clone() if part.is_inference() else part for part in (x, y))
-        found = attacked(Answers(model, y), x, y)
-    count = found.not_finite
+        dtype, before = x.dtype, x.detach().clone()
+        asked = Answers(model, y, None if wide(x) is x else dtype)
+        found = attacked(asked, wide(x), y)
+        if not torch.equal(x, before):
+            x.data.copy_(before)
+            raise writes_late()
+    _tell(found)
+    return found._replace(images=found.images.to(dtype))
+
+
+def _tell(found: Found) -> None:
+    """Warn of points that were not finite, and of walks that saw no slope and found nothing."""
+    count, flat = found.not_finite, found.flat
     if count is not None and count.any():
         warnings.warn(
             f"{int((count > 0).sum())} of {len(count)} images met points at which the model's "
             f"answer or gradient is not finite ({int(count.sum())} in all): none counts as a "
             "success, and such entries of a gradient count as 0",
             Doubtful,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return found
+    if flat is not None and (flat & ~found.done).any():
+        warnings.warn(
+            f"{int((flat & ~found.done).sum())} of {len(flat)} images held where the gradient was "
+            "exactly 0 at every point of a walk, which looked at nothing then (cross-entropy of "
+            "logits that are far apart is flat): use a loss that no scale changes, "
+            "objective=dlr or margin, or an attack that needs no gradient, square",
+            Doubtful,
+            stacklevel=4,
+        )
 
 
 def nothing_found(x: Images) -> Found:

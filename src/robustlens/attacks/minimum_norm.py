@@ -169,7 +169,8 @@ def _both(walk: Walk, steps: int, nearest: Nearest) -> None:
 
 def _reach(norm: Norm, seen: Look) -> Values:
     """Return how far the boundary is, by the linear model of a score that is 0 on it."""
-    return seen.value.abs() / norm.dual(seen.gradient).clamp_min(1e-12)
+    slope = norm.dual(seen.gradient)
+    return seen.value.abs() / slope.clamp_min(torch.finfo(slope.dtype).tiny)
 
 
 def _check(steps: int, gamma: float) -> None:

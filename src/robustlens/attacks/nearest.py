@@ -113,7 +113,7 @@ class Nearest:
             logits.append(self.seen(x))
             return score(logits[-1], self.y)
 
-        value, gradient, finite = slope(objective, point)
+        value, gradient, finite, _ = slope(objective, point)
         z = logits[-1].detach()
         self.not_finite += ~finite & is_answer(z)  # the others are counted as they are kept
         return Look(self.keep(z, point, step), value.nan_to_num(nan=0.0), gradient)

@@ -33,8 +33,9 @@ class Norm(ABC):
     def dual(self, gradient: Points) -> Values:
         """Return the dual norm: the change of a linear score along the best step of length 1."""
         order = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}[self.order]
-        length: Values = torch.linalg.vector_norm(gradient.flatten(1), ord=order, dim=1)
-        return length
+        flat = gradient.flatten(1)
+        length: Values = torch.linalg.vector_norm(flat, ord=order, dim=1)
+        return length if order == math.inf else _rescued(length, flat, order)
 
     def corner(self, center: Points) -> Values:
         """Return the distance of the corner of the box that is farthest from each center."""
@@ -104,6 +105,20 @@ class Sum(Norm):
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
         moved = kept(torch.where(fits, 0.0, high)).copysign(d)
         return (start + moved).clamp_(0.0, 1.0).view_as(x)
+
+
+def _rescued(length: Values, flat: Tensor, order: float) -> Values:
+    """Return lengths of rows; where squares or sums leave the range of floats, measured in units.
+
+    The unit is the largest entry of a row. A length above the largest float becomes that one.
+    """
+    info = torch.finfo(flat.dtype)
+    odd = ~((length > math.sqrt(info.tiny) / info.eps) & (length < torch.inf))
+    if odd.device.type == "cpu" and not odd.any():  # a look costs nothing here, and saves a pass
+        return length
+    unit = flat.abs().amax(dim=1, keepdim=True).clamp_min(info.tiny)
+    again: Tensor = torch.linalg.vector_norm(flat / unit, ord=order, dim=1)
+    return torch.where(odd, (again * unit[:, 0]).clamp_max(info.max), length)
 
 
 def norm_of(ball: Ball, known: Sequence[type[Ball]]) -> Norm:

@@ -88,6 +88,7 @@ class Search:
                 leave=hunt.leave if self.failed == "clean" else None,
             )
             hunt.not_finite.index_add_(0, rows, walked.not_finite)
+            hunt.flat[rows] |= walked.flat == max(self.steps, 1)
             hunt.judge()
         return hunt.found(x)
 
@@ -150,7 +151,7 @@ class Hunt:
         done = torch.zeros(x.shape[:1], dtype=torch.bool, device=x.device)
         low = x.new_full(x.shape[:1], -torch.inf)
         self.all = Met(x.detach(), low, done, torch.full_like(done, -1, dtype=torch.int64))
-        self.not_finite = torch.zeros_like(self.all.step)
+        self.not_finite, self.flat = torch.zeros_like(self.all.step), done
 
     def look(self) -> None:
         """Where fooled images leave, those that are a success as they are leave first."""
@@ -244,7 +245,7 @@ class Hunt:
         met = self.all
         clean = torch.where(per_example(met.done, x), met.points, x.detach())
         images = clean if self.failed == "clean" else met.points
-        return Found(images, met.done, met.step, not_finite=self.not_finite)
+        return Found(images, met.done, met.step, not_finite=self.not_finite, flat=self.flat)
 
 
 def _as_it_is(x: Points, rows: Tensor) -> Images:

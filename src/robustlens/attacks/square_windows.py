@@ -43,7 +43,9 @@ def corners(numbers: Tensor, side: int, x: Images) -> Tensor:
     """Return the upper left corners (b, 2) of squares, all places alike, from numbers (b, 2)."""
     h, w = x.shape[2:]
     rows, columns = numbers.unbind(dim=1)
-    return torch.stack([rows * (h - side + 1), columns * (w - side + 1)], dim=1).long()
+    top, left = ((part * (n - side + 1)).long().clamp_max_(n - side)
+                 for part, n in ((rows, h), (columns, w)))  # fmt: skip
+    return torch.stack([top, left], dim=1)
 
 
 def cells_of(corner: Tensor, side: int, x: Images) -> Tensor:

@@ -50,7 +50,8 @@ def transfer(
     Raises:
         InputError: no surrogates, surrogates of different classes, or as the attack.
     """
-    together = ensemble([Answers(surrogate) for surrogate in surrogates])
+    dtype = model.dtype if isinstance(model, Answers) else None  # what the images really are
+    together = ensemble([Answers(surrogate, dtype=dtype) for surrogate in surrogates])
     with ExitStack() as held:
         for surrogate in surrogates:
             held.enter_context(frozen(surrogate))

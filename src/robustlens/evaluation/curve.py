@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from robustlens.answers import decision
 from robustlens.attacks import Bound, bind, pgd
 from robustlens.balls import Radius, ball, parse_eps
 from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.evaluation.decisions import progress, right_as_they_are
+from robustlens.evaluation.decisions import checked_logits, progress, some_answer
 from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.measure import attacked_accuracy
 from robustlens.evaluation.records import UNATTACKED
@@ -57,15 +58,19 @@ def robustness_curve(
     never rises; radius 0 is clean accuracy. `settings` go to the method.
 
     Raises:
-        UnknownName, InputError: the norm, radii that do not grow from >= 0, or as the method.
+        UnknownName, InputError: the norm, radii that do not grow from >= 0, a model that has a
+            finite answer to no image, or as the method.
     """
     radii = _growing(radii)
     attacks = [bind(method, ball(norm, eps), **settings) for eps in radii]
-    parts = []
+    parts, said = list[Tensor](), list[int]()
     title = f"{method.__name__} {norm}, {len(radii)} radii"
     with second_look(model, data), frozen(model):
         for _, x, y in progress(data, batch_size, title):
-            parts.append(_smallest(model, x, y, attacks, radii, seed))
+            clean = decision(checked_logits(model, x, y))
+            parts.append(_smallest(model, x, y, clean == y, attacks, radii, seed))
+            said += clean.tolist()
+    some_answer(said)
     words = str(attacks[-1]).partition(",")[2]
     name = f"accuracy under {method.__name__} {norm}{',' + words if words else ''}"
     return Curve.of(name, radii, torch.cat(parts).cpu())
@@ -124,9 +129,15 @@ def _growing(radii: Iterable[Radius | str]) -> tuple[float, ...]:
 
 
 def _smallest(
-    model: Model, x: Tensor, y: Tensor, attacks: Sequence[Bound], radii: Sequence[float], seed: int
+    model: Model,
+    x: Tensor,
+    y: Tensor,
+    right: Tensor,
+    attacks: Sequence[Bound],
+    radii: Sequence[float],
+    seed: int,
 ) -> Tensor:
-    smallest = torch.where(right_as_they_are(model, x, y), torch.inf, 0.0).double()
+    smallest = torch.where(right, torch.inf, 0.0).double()
     for eps, attack in zip(radii, attacks, strict=True):
         (left,) = torch.nonzero(torch.isinf(smallest), as_tuple=True)
         if eps == 0 or not len(left):

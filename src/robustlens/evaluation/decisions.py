@@ -1,39 +1,29 @@
 """What a model decides: its logits, checked before anything is counted."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-from robustlens.answers import Answers, decision, is_answer
+from robustlens.answers import Answers, is_answer
 from robustlens.data import Dataset, batches
 from robustlens.errors import Doubtful, InputError
 from robustlens.progress import bar
 from robustlens.types import Images, Labels, Logits, Model
 
 
-def right_as_they_are(model: Model, x: Images, y: Labels) -> Tensor:
-    """Return where the model predicts y, boolean (b,); raises as `checked_logits`."""
-    return decision(checked_logits(model, x, y)) == y
-
-
 def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
     """Return the logits of a batch; of a row without an answer (see `answers`) NaN, and a warning.
 
+    What one batch holds is no reason to end a run: see `some_answer`.
+
     Raises:
-        InputError: they are not (b, k), no row of them is an answer, or a label is none of their
-            classes.
+        InputError: they are not (b, k), or a label is none of their classes.
     """
     with torch.no_grad():
         z = Answers(model, y)(x)
     lost = int((~is_answer(z)).sum())
-    if lost == len(x) > 0:
-        raise InputError(
-            f"logits that are not finite for {lost} of {len(x)} images",
-            "finite logits",
-            "look for a division by zero or an overflow in the model",
-        )
     if lost:
         warnings.warn(
             f"logits that are not finite for {lost} of {len(x)} images, which count as wrong",
@@ -41,6 +31,17 @@ def checked_logits(model: Model, x: Images, y: Labels) -> Logits:
             stacklevel=2,
         )
     return z
+
+
+def some_answer(said: Iterable[int]) -> None:
+    """Raise `InputError` if a model decided nothing, -1, on each of the images of a whole run."""
+    decided = list(said)
+    if decided and max(decided) < 0:
+        raise InputError(
+            f"logits that are not finite for {len(decided)} of {len(decided)} images",
+            "finite logits",
+            "look for a division by zero or an overflow in the model",
+        )
 
 
 def progress(data: Dataset, size: int, title: str) -> Iterator[tuple[int, Tensor, Tensor]]:

@@ -22,12 +22,12 @@ from robustlens.attacks import (
     twin_of,
 )
 from robustlens.attacks.worst import names
-from robustlens.balls import Ball, radius
+from robustlens.balls import L2, Ball, Linf, radius, unmasked
 from robustlens.data import Dataset, batches
 from robustlens.data.augment import unit
 from robustlens.describe import shown
 from robustlens.errors import InputError
-from robustlens.evaluation.decisions import checked_logits
+from robustlens.evaluation.decisions import checked_logits, some_answer
 from robustlens.evaluation.doubtful import second_look, told
 from robustlens.evaluation.identity import identity
 from robustlens.evaluation.ledger import Ledger
@@ -45,14 +45,16 @@ def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluatio
     """Return the share of images whose label the model predicts.
 
     Raises:
-        InputError: the model's output does not fit the data, or is not finite.
+        InputError: the model's output does not fit the data, or is not finite for any image.
     """
     ledger = Ledger.open(None, {}, batch_size=batch_size, total=len(data))
     with second_look(model, data), frozen(model):
         for start, x, y in _walk(data, batch_size, "clean accuracy", ledger):
             z = checked_logits(model, x, y)
             ledger.add(_rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x))))
-    return Evaluation("clean accuracy", tuple(ledger.close()))
+    records = tuple(ledger.close())
+    some_answer(record.clean for record in records)
+    return Evaluation("clean accuracy", records)
 
 
 def attacked_accuracy(
@@ -83,8 +85,8 @@ def attacked_accuracy(
             confirmed by a last one.
 
     Raises:
-        InputError: the model's output does not fit the data or is not finite, or `save` holds
-            another run (`AnotherRun`) or something else.
+        InputError: the model's output does not fit the data or is not finite for any image, or
+            `save` holds another run (`AnotherRun`) or something else.
     """
     name = f"accuracy under {shown(attack)}"
     with second_look(model, data, attack):
@@ -97,6 +99,7 @@ def attacked_accuracy(
             for start, x, y in _walk(data, batch_size, shown(attack), ledger, _so_far):
                 ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
         result = Evaluation(name, tuple(ledger.close()))
+    some_answer(record.clean for record in result.records)
     return told(result)
 
 
@@ -161,13 +164,21 @@ def _inside(found: Found, moved: Tensor, attack: Attack) -> None:
     eps = radius(within) if hasattr(within, "eps") else torch.inf
     images = found.images
     framed = ((images > -1e-4) & (images < 1 + 1e-4)).all(dim=(1, 2, 3))
-    outside = ~framed | ~(moved <= eps + 1e-4 * max(eps, 1.0))
+    outside = ~framed | ~(moved <= eps * (1 + 1e-4) + _rounding(within, images))
     if outside.any():
         raise InputError(
             f"{int(outside.sum())} of {len(images)} images outside what the attack may return",
             f"finite pixels in [0, 1]{'' if within is None else f', inside {within}'}",
             f"end {attack} with ball.project(x_adv, x)",
         )
+
+
+def _rounding(within: Any, images: Images) -> float:
+    """Return by how much rounded pixels may lie outside: one rounding each, by the norm."""
+    powers: dict[object, float] = {Linf: 0.0, L2: 0.5}
+    kind = None if within is None else type(unmasked(within))
+    count = images[:1].numel() ** powers.get(kind, 1.0)
+    return float(torch.finfo(images.dtype).eps * count)
 
 
 def _find(model: Model, x: Tensor, y: Tensor, attack: Attack, g: torch.Generator) -> Found:

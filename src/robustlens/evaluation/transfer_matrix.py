@@ -21,7 +21,7 @@ from robustlens.attacks import Bound
 from robustlens.data import Dataset
 from robustlens.doubts import quiet
 from robustlens.errors import InputError, UnknownName
-from robustlens.evaluation.decisions import checked_logits, progress
+from robustlens.evaluation.decisions import checked_logits, progress, some_answer
 from robustlens.evaluation.doubtful import second_look
 from robustlens.modes import frozen
 from robustlens.rate import Rate
@@ -143,6 +143,8 @@ def transfer_matrix(
                 moved = attack.worst().found(models[name], x, y, generator).images
                 rows.append(_said(models, moved))
             attacked.append(torch.stack(rows))
+    for said in torch.cat(clean, dim=-1):
+        some_answer(said.tolist())
     return TransferMatrix(
         str(attack),
         made_on,
