@@ -14,6 +14,7 @@ from torch import Tensor
 from robustlens.attacks import Bound, bind, pgd
 from robustlens.balls import Radius, ball, parse_eps
 from robustlens.data import Dataset
+from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import progress, right_as_they_are
 from robustlens.evaluation.doubtful import second_look
@@ -62,12 +63,12 @@ def robustness_curve(
     radii = _growing(radii)
     attacks = [bind(method, ball(norm, eps), **settings) for eps in radii]
     parts = []
-    title = f"{method.__name__} {norm}, {len(radii)} radii"
+    title = f"{shown(method)} {norm}, {len(radii)} radii"
     with second_look(model, data), frozen(model):
         for _, x, y in progress(data, batch_size, title):
             parts.append(_smallest(model, x, y, attacks, radii, seed))
     words = str(attacks[-1]).partition(",")[2]
-    name = f"accuracy under {method.__name__} {norm}{',' + words if words else ''}"
+    name = f"accuracy under {shown(method)} {norm}{',' + words if words else ''}"
     return Curve.of(name, radii, torch.cat(parts).cpu())
 
 
