@@ -11,7 +11,7 @@ from robustlens.attacks import bind, fgsm, pgd
 from robustlens.balls import L2, Linf
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, load
-from robustlens.errors import InputError
+from robustlens.errors import Doubtful, InputError
 from robustlens.evaluation import (
     Evaluation,
     Rate,
@@ -279,7 +279,10 @@ def test_logits_and_labels_must_fit() -> None:
     with pytest.raises(InputError, match=r"label 2 for a model with 2 classes.*from 0 to 1"):
         checked_logits(lambda x: z, x, y + 1)
     z[:2, 1] = torch.tensor([torch.nan, torch.inf])
-    with pytest.raises(InputError, match="not finite for 2 of 3 images"):
+    with pytest.warns(Doubtful, match="not finite for 2 of 3 images"):
+        assert checked_logits(lambda x: z, x, y) is not None
+    z[2, 0] = torch.nan
+    with pytest.raises(InputError, match="not finite for 3 of 3 images"):
         checked_logits(lambda x: z, x, y)
 
 

@@ -499,6 +499,80 @@ def by_nested_function(k: float) -> Any:
     return step
 
 
+def by_decorator(k: float) -> Any:
+    def shifted(inner: Any) -> Any:
+        @functools.wraps(inner)
+        def outer(x: Tensor) -> Tensor:
+            return inner(x) + k
+
+        return outer
+
+    return shifted(half)
+
+
+def by_a_librarys_decorator(k: float) -> Any:
+    return torch.no_grad()(lambda x: x + k)
+
+
+def by_dispatch(k: float) -> Any:
+    step = functools.singledispatch(lambda x: x)
+    step.register(int, lambda x: x + k)
+    return step
+
+
+def by_generator(k: float) -> Any:
+    return (x + k for x in [1, 2])
+
+
+def by_place_of_a_generator(k: float) -> Any:
+    made = (x for x in [1, 1, 1, 1, 1])
+    for _ in range(int(10 * k)):
+        next(made)
+    return made
+
+
+def by_iterator(k: float) -> Any:
+    levels = iter([k])
+    return lambda x: x + next(levels)
+
+
+def by_text(k: float) -> Any:
+    names: dict[str, Any] = {"K": k}
+    exec("class Own:\n    def __call__(self, x):\n        return x + K", names)
+    return names["Own"]()
+
+
+def by_partial_method(k: float) -> Any:
+    class Own:
+        def step(self, x: Tensor, by: float) -> Tensor:
+            return x + by
+
+        go = functools.partialmethod(step, by=k)
+
+    return Own().go
+
+
+def by_own_descriptor(k: float) -> Any:
+    class Level:
+        def __get__(self, *_: Any) -> float:
+            return k
+
+    class Own:
+        level = Level()
+
+    return Own()
+
+
+def by_ring(k: float) -> Any:
+    class Own:
+        other: Any = None
+        level = 0.0
+
+    one, two = Own(), Own()
+    one.other, two.other, two.level = two, one, k
+    return one
+
+
 OWN = {
     name.removeprefix("by_").replace("_", " "): made
     for name, made in list(globals().items())
@@ -579,6 +653,13 @@ def test_what_is_read_of_an_own_module_counts(reader: Any, module: Any) -> None:
         assert described(reader) == before
     module.LEVEL = module.inner.LEVEL = 4
     assert described(reader) != before
+
+
+def test_an_own_method_in_a_librarys_class_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = described(L2(0.5))
+    monkeypatch.setattr(L2, "project", lambda self, z, x: z)
+    assert described(L2(0.5)) != before
+    assert brings_code(L2(0.5))
 
 
 def test_an_own_folder_beside_a_librarys_is_no_library() -> None:

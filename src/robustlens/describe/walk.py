@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from types import (
     BuiltinFunctionType,
     FunctionType,
+    GeneratorType,
     MappingProxyType,
     MethodType,
     MethodWrapperType,
@@ -18,14 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.describe.plain import content, plain
+from robustlens.describe.reading import memory_of, reads
 from robustlens.files import digest, digest_json
 from robustlens.sourcecode import (
     body_of,
     library,
     library_class,
-    memory_of,
     name_of,
-    reads,
     slots_of,
     source_of,
     state_of,
@@ -134,13 +134,21 @@ class _Walk:
         self.own |= own
         inner = inspect.unwrap(value)
         if inner is not value and not own:
-            return self.of(inner)
+            more = getattr(value, "registry", None)  # functools.singledispatch
+            return self.of(inner) if more is None else {"of": self.of(inner), "or": self.of(more)}
         words: dict[str, Any] = {"a": name_of(value), "source": source_of(value.__code__)}
         if value.__defaults__:
             words["defaults"] = self.items(value.__defaults__)
         named = {"keywords": value.__kwdefaults__, "reads": reads(value)}
         named |= {"attributes": vars(value)} if own else {}
         return words | {name: self.parts(found) for name, found in named.items() if found}
+
+    def generator(self, value: Any) -> dict[str, Any]:
+        """Source, place and local values of a generator on its way."""
+        self.own |= not library(value.gi_code.co_filename)
+        frame = value.gi_frame
+        words = {"a": name_of(value), "source": source_of(value.gi_code)}
+        return words | ({"at": frame.f_lasti, "with": self.parts(frame.f_locals)} if frame else {})
 
     def kind(self, value: type) -> dict[str, Any]:
         """Name, and the bodies of it and its bases, as they are now; of a library's the name."""
@@ -196,6 +204,7 @@ KINDS: tuple[tuple[Any, Callable[[_Walk, Any], Any]], ...] = (
     (MethodType | BuiltinFunctionType | MethodWrapperType, _Walk.method),
     (property | staticmethod | classmethod, _Walk.descriptor),
     (FunctionType, _Walk.function),
+    (GeneratorType, _Walk.generator),
     (type, _Walk.kind),
     (ModuleType, _Walk.package),
     (list | tuple | Mapping, _Walk.holding),
