@@ -563,6 +563,18 @@ def by_own_descriptor(k: float) -> Any:
     return Own()
 
 
+def by_long_chain(k: float) -> Any:
+    def then(inner: Any) -> Any:
+        return lambda x: inner(x)
+
+    return functools.reduce(lambda inner, _: then(inner), range(100), lambda x: x + k)
+
+
+def by_depth(k: float) -> Any:
+    deep = functools.reduce(lambda inner, _: [inner], range(100), k)
+    return lambda x: (x, deep)
+
+
 def by_ring(k: float) -> Any:
     class Own:
         other: Any = None

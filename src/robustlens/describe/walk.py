@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from types import (
@@ -32,12 +33,21 @@ from robustlens.sourcecode import (
 )
 
 OF_ANY_MODULE = frozenset(vars(nn.Module()))
+FRAMES = 3000
+"""Calls of Python inside each other that a description may need: functions that call functions."""
+DEEP = 25
+"""So many values inside each other are told in words, so that JSON can be made of them."""
 OF_A_MACHINE = {"device_ids", "output_device"}
 
 
 def described(value: object) -> Any:
     """Return strings, lists and dicts, fit for JSON, that tell what a value does."""
-    return _Walk().of(value)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, FRAMES))
+    try:
+        return _Walk().of(value)
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def brings_code(value: object) -> bool:
@@ -61,13 +71,18 @@ class _Walk:
         self.met: dict[int, tuple[str, object]] = {}
         self.counts: Counter[str] = Counter()
         self.own = False
+        self.depth = 0
 
     def of(self, value: object) -> Any:
-        """Return the words of a value."""
+        """Return the words of a value, of one that lies deep their digest."""
+        self.depth += 1
         try:
-            return self.told(value)
+            words = self.told(value)
+            return words if self.depth % DEEP or isinstance(words, str) else digest_json(words)
         except Exception:  # it is someone's object: asked what it is made of, it may raise anything
             return f"{name_of(type(value))}, unreadable"
+        finally:
+            self.depth -= 1
 
     def told(self, value: object) -> Any:
         """Return the words of a value, or its number where it was met before."""
