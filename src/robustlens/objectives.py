@@ -154,7 +154,7 @@ def expected(make: MakeObjective, samples: int) -> MakeObjective:
 
         return objective
 
-    made.__name__ = f"{getattr(make, '__name__', make)} x{samples}"
+    made.__name__ = f"{getattr(make, '__name__', type(make).__name__)} x{samples}"
     return made
 
 

@@ -1,29 +1,31 @@
-"""What Python knows of a piece of code: its name, its source, what it reads and what it writes.
+"""What Python knows of code and objects: name, source, whose it is, what a class holds.
 
-    name_of(pgd), source_of(pgd.__code__), globals_of(mine), written_by(mine)
+    name_of(pgd), source_of(pgd.__code__), library_class(Mine), body_of(Mine), state_of(draws)
 
-For `describe`, which puts functions and classes into words.
+For `describe`, which puts functions, classes and objects into words.
 """
 
-import ast
 import inspect
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import is_dataclass
+from functools import cache, cached_property, partialmethod
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from robustlens.files import digest
 
-LIBRARIES = tuple(
-    str(Path(place).resolve()) for place in (sysconfig.get_path("stdlib"), Path(__file__).parent)
-)
+LIBRARIES = tuple(Path(p).resolve() for p in (sysconfig.get_path("stdlib"), Path(__file__).parent))
 """Code below these folders, or in a folder of installed packages, is named and not looked into."""
-CHANGING = {"append", "extend", "insert", "add", "update", "pop", "remove", "clear", "setdefault",
-            "appendleft", "discard", "popitem", "put"}  # fmt: skip
-"""Methods that change what they are called on."""
+GENERATED = {"__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__",
+             "__setattr__", "__delattr__", "__replace__", "__new__"}  # fmt: skip
+"""Methods that dataclasses and named tuples write from their fields."""
+MADE_BY_CODE = 1 << 9
+"""The flag of classes that are not compiled into Python (`Py_TPFLAGS_HEAPTYPE`)."""
 
 
 def name_of(value: Any) -> str:
@@ -58,106 +60,92 @@ def _compiled(code: CodeType) -> Iterator[bytes]:
                        ).encode()  # fmt: skip
 
 
-def class_source(value: type) -> str:
-    """Return the digest of a class's source, or of its methods' byte code."""
-    try:
-        return digest(textwrap.dedent(inspect.getsource(value)).encode())
-    except (OSError, TypeError):
-        bodies = (v.__code__ for _, v in sorted(vars(value).items()) if isinstance(v, FunctionType))
-        return digest(*(part for code in bodies for part in _compiled(code)))
-
-
-def content_of(cell: Any) -> object:
-    """Return what a closure cell holds, None before it is filled."""
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
-
-
-def globals_of(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that a function reads and does not write, modules left out."""
-    names = set(_read(function.__code__)) & function.__globals__.keys()
-    found = {name: function.__globals__[name] for name in names - written_by(function)}
-    return {name: v for name, v in found.items() if not isinstance(v, ModuleType)}
-
-
-def written_by(function: FunctionType) -> set[str]:
-    """Return the outer names that a function changes: its memory, and no setting of it."""
-    return set(_written(_tree(function.__code__)))
-
-
-def written_in_calls(value: type) -> set[str]:
-    """Return the attributes of an object that `__call__` and `forward` of an own class change."""
-    bodies = (
-        vars(base).get(name)
-        for base in value.__mro__
-        if not library_class(base)
-        for name in ("__call__", "forward")
-    )
-    codes = [body.__code__ for body in bodies if isinstance(body, FunctionType)]
-    return {name for code in codes for name in _written(_tree(code), code.co_varnames[0])}
-
-
-def _tree(code: CodeType) -> ast.AST:
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except (OSError, TypeError, SyntaxError):  # no source, or a lambda in the middle of a line
-        return ast.Module([], [])
-
-
-def _written(tree: ast.AST, owner: str = "") -> Iterator[str]:
-    """Yield names (or attributes of `owner`) that are assigned, counted up or changed in place."""
-    for node in ast.walk(tree):
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = node.targets
-        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-            targets = [node.target]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            targets = [node.func.value] if node.func.attr in CHANGING else []
-        elif isinstance(node, ast.Global | ast.Nonlocal) and not owner:
-            yield from node.names
-        for target in targets:
-            within = isinstance(target, ast.Subscript)
-            base = target.value if isinstance(target, ast.Subscript) else target
-            if owner and isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name):
-                yield from [base.attr] * (base.value.id == owner)
-            elif not owner and isinstance(base, ast.Name):
-                yield from [base.id] * (within or isinstance(node, ast.Call))
-
-
-def _read(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _read(constant)
-
-
+@cache
 def library(file: str) -> bool:
     """Say whether a file of code belongs to Python, to this package or to an installed one."""
     if file.startswith("<"):
         return file.startswith(("<@", "<frozen", "<__array_function__"))  # beartype's, python's
     place = Path(file).resolve()
     packages = {"site-packages", "dist-packages"} & set(place.parts)
-    return bool(packages) or any(str(place).startswith(folder) for folder in LIBRARIES)
+    return bool(packages) or any(place.is_relative_to(folder) for folder in LIBRARIES)
 
 
 def library_class(value: type) -> bool:
-    """Say whether a class comes from a library (see `library`)."""
-    file = getattr(sys.modules.get(value.__module__), "__file__", None)
-    if value.__module__ in ("__main__", "__mp_main__") or value.__module__ not in sys.modules:
+    """Say whether a class comes from a library (see `library`), and nobody put own methods there.
+
+    A class made where no module has a name says it were Python's own.
+    """
+    name = str(value.__module__)
+    nameless = name == "builtins" and value.__flags__ & MADE_BY_CODE
+    return library_module(name) and not nameless and not any(map(_from_file, vars(value).values()))
+
+
+def _from_file(value: object) -> bool:
+    file = value.__code__.co_filename if isinstance(value, FunctionType) else "<"
+    return not file.startswith("<") and not library(file)
+
+
+def own_module(value: object) -> bool:
+    """Say whether a value is a module that is no library's."""
+    return isinstance(value, ModuleType) and not library_module(value.__name__)
+
+
+def library_module(name: str) -> bool:
+    """Say whether a module comes from a library (see `library`)."""
+    root = name.partition(".")[0]
+    if root in ("__main__", "__mp_main__"):
         return False
-    return file is None or library(file)
+    files = (getattr(sys.modules.get(one), "__file__", None) for one in (name, root))
+    file = next((file for file in files if isinstance(file, str)), None)
+    return root in sys.stdlib_module_names if file is None else library(file)
 
 
-def slots_of(value: type) -> tuple[str, ...]:
-    """Return the names of a class's slots."""
-    names = vars(value).get("__slots__", ())
-    return (names,) if isinstance(names, str) else tuple(names)
+def body_of(kind: type) -> dict[str, object]:
+    """Return what the body of a class holds, what Python adds and what it generates left out."""
+    return {name: value for name, value in vars(kind).items() if in_body(kind, name, value)}
 
 
-def is_data(name: str, value: object) -> bool:
-    """Say whether a class attribute is a value that the source does not fix for good."""
-    code = isinstance(value, FunctionType | BuiltinFunctionType | type)
-    return not name.startswith("_") and not code and not hasattr(type(value), "__get__")
+def in_body(kind: type, name: str, value: object) -> bool:
+    """Say whether an entry of a class tells it from others: methods and data, private ones too."""
+    if isinstance(value, FunctionType):
+        made = is_dataclass(kind) or hasattr(kind, "_fields")
+        return not (made and name in GENERATED and value.__code__.co_filename.startswith("<"))
+    ours = hasattr(value, "__func__") or isinstance(value, property | cached_property)
+    pythons = (name.startswith("_") and name.endswith("_")) or name == "_abc_impl"
+    return ours or isinstance(value, partialmethod) or not pythons
+
+
+def slots_of(kind: type) -> tuple[str, ...]:
+    """Return the names of the slots of a class and its bases, private ones as Python has them."""
+    return tuple(
+        f"_{base.__name__.lstrip('_')}{name}"
+        if name.startswith("__") and not name.endswith("__")
+        else name
+        for base in kind.__mro__
+        for slots in [vars(base).get("__slots__", ())]
+        for name in ([slots] if isinstance(slots, str) else slots)
+        if name not in ("__weakref__", "__dict__")
+    )
+
+
+def state_of(value: Any) -> list[Any]:
+    """Return what pickling says of a value besides its attributes: a number, a state of draws.
+
+    Only a library's way of pickling is asked; own ones may leave out what they please.
+    """
+    way = next(b for b in type(value).__mro__ if {"__reduce__", "__reduce_ex__"} & vars(b).keys())
+    if way is object:
+        given = getattr(value, "__getnewargs__", tuple)
+        return list(given())
+    if not library_class(way) or isinstance(value, Set):
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            told = value.__reduce_ex__(2)
+    except Exception:  # a lock, a file: nothing that could be kept
+        return []
+    if isinstance(told, str):  # its name: nothing more than we know
+        return []
+    told = told[1:3] if isinstance(value, Mapping | list) else told  # without its items
+    return [list(part) if isinstance(part, Iterator) else part for part in told]

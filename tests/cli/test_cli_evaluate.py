@@ -86,6 +86,43 @@ def test_the_same_command_goes_on_and_other_records_are_put_aside(
     assert seed_of(here / "rows.old.3") == 3
 
 
+def test_what_is_reused_and_what_is_put_aside_is_said_in_a_line(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*more: Any, model: str = "plain") -> list[str]:
+        assert main([*words(*more, model=model), "--json"]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        return [line for line in lines if "reused" in line or "aside" in line]
+
+    def aside(what: str, name: str) -> list[str]:
+        holds = f"robustlens: rows.jsonl holds another run: its {what}"
+        return [f"{holds}: its rows are put aside as {name}"]
+
+    assert said() == []
+    assert said() == ["robustlens: 20 of 20 rows reused from rows.jsonl"]
+    assert said("--batch-size", 7) == ["robustlens: 20 of 20 rows reused from rows.jsonl"]
+    assert said("--seed", 1) == aside("seed differ (there 0)", "rows.old")
+    name = "name differ (there accuracy under pgd l2 eps 0.5, steps 2, restarts 1)"
+    assert said("--seed", 1, "--eps", 0.4) == aside(name, "rows.old.1")
+    (here / "rows.jsonl").unlink()
+    assert said("--batch-size", 20, model="batch") == []
+    put = aside("batch size differ (there 20)", "rows.old.2")
+    assert said("--batch-size", 10, model="batch") == put
+
+
+def test_a_run_is_found_in_its_own_place_whatever_the_batch_size(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*words()[:-2], "--json"]
+    places = []
+    for size in ("20", "10"):
+        assert main([*command, "--batch-size", size]) == 0
+        captured = capsys.readouterr()
+        places.append(json.loads(captured.out)["records"])
+        assert ("20 of 20 rows reused" in captured.err) == (size == "10")
+    assert places[0] == places[1]
+
+
 def test_resume_refuses_to_begin_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer(capsys, *words())
     kept = (here / "rows.jsonl").read_text()

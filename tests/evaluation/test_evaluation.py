@@ -193,7 +193,7 @@ def test_a_function_is_judged_by_the_decision_and_has_no_distance(levels: Datase
     held = [i for i in range(40) if i not in (0, 39, *fooled)]
     assert [r.index for r in result.records if not r.by] == held
     assert {r.step for r in result.records if r.index in fooled} == {0}
-    assert {r.by for r in result.records if r.index in fooled} == {str(brighter)}
+    assert {r.by for r in result.records if r.index in fooled} == {"brighter"}
     assert {r.distance for r in result.records} == {0.0}
 
 

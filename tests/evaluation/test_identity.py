@@ -2,12 +2,15 @@
 
 import functools
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,9 +20,17 @@ from robustlens.balls import L2, Masked
 from robustlens.data import Dataset
 from robustlens.errors import AnotherRun, Doubtful, InputError
 from robustlens.evaluation import Evaluation, accuracy, attacked_accuracy
-from robustlens.evaluation.identity import answers, differences, identity, look, probes
+from robustlens.evaluation.identity import (
+    answers,
+    differences,
+    identity,
+    look,
+    other_settings,
+    probes,
+)
 from robustlens.evaluation.ledger import put_aside
 from robustlens.nets import normalised
+from robustlens.objectives import misclassify
 
 ATTACK = bind(pgd, L2(0.5), steps=2)
 
@@ -198,6 +209,234 @@ def test_everything_an_attack_reads_is_in_the_header(
         run(trained.model, data, path, make(trained.model, 0.3))
 
 
+def weighing(k: float) -> Any:
+    class Weighed:
+        """An objective whose weight stands in a private attribute of its class."""
+
+        _weight = 1.0 + k
+
+        def __call__(self, model: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
+            return lambda x: self._weight * misclassify(model, y)(x)
+
+    return bind(pgd, L2(0.5), steps=2, objective=Weighed())
+
+
+def by_methods(k: float) -> Any:
+    class Own:
+        def __call__(self, model: Any, x: Tensor, y: Tensor, generator: Any) -> Tensor:
+            return self.step(x)
+
+        def step(self, x: Tensor) -> Tensor:
+            return (x - k).clamp(0, 1)
+
+    return Own()
+
+
+class Halving:
+    def __init__(self, amount: float) -> None:
+        self.amount = amount
+
+    def __call__(self, model: Any, x: Tensor, y: Tensor, generator: Any) -> Tensor:
+        moved = (x - self.amount).clamp(0, 1)
+        self.amount = self.amount / 2
+        return moved
+
+
+def by_sum(k: float) -> Any:
+    delta = torch.tensor(-k)
+    return lambda model, x, y, generator: delta.add(x).clamp(0, 1)
+
+
+def by_draws(seed: int) -> Any:
+    draws = np.random.default_rng(seed)
+    return lambda model, x, y, generator: (x - draws.random()).clamp(0, 1)
+
+
+OWN_ATTACKS: dict[str, Callable[[float], Any]] = {
+    "methods": by_methods,
+    "bound method": lambda k: by_methods(k).__call__,
+    "objective": weighing,
+    "sum": by_sum,
+    "attribute that calls change": Halving,
+    "draws": lambda k: by_draws(int(10 * k)),
+    "keys": lambda k: functools.partial(
+        lambda m, x, y, g, by: (x - by.get(1, 0.4)).clamp(0, 1), by={"1" if k else 1: 0.2}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", OWN_ATTACKS.values(), ids=OWN_ATTACKS)
+def test_rows_of_another_own_attack_are_refused(
+    make: Callable[[float], Any], trained: Any, data: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.jsonl"
+    first = run(trained.model, data, path, make(0.0))
+    kept = path.read_text()
+    assert run(trained.model, data, path, make(0.0)) == first
+    with pytest.raises(AnotherRun, match=r"holds another run: its attack's settings differ \(\w+"):
+        run(trained.model, data, path, make(0.3))
+    assert path.read_text() == kept
+
+
+SCRIPT = """
+import enum, json, sys
+import numpy as np, torch
+import settings
+from robustlens.attacks import bind, pgd
+from robustlens.balls import L2
+from robustlens.data import Dataset
+from robustlens.evaluation import attacked_accuracy
+
+settings.LEVEL = float(sys.argv[1])
+calls = {}
+
+class Level(enum.Enum):
+    OWN = settings.LEVEL
+
+class Instance:
+    notes = {"b", "a", "c"}
+    def __init__(self):
+        self.seen, self.known, self.level = 0, {}, Level.OWN
+        self.draws = np.random.default_rng(0)
+    def __call__(self, model, x, y, generator):
+        calls["instance"] = self.seen = self.seen + 1
+        self.known[len(x)] = id(x)
+        return (x - self.level.value - 0 * self.draws.random()).clamp(0, 1)
+
+def closure(level):
+    memory = []
+    def attack(model, x, y, generator):
+        memory.append(x)
+        calls["closure"] = len(memory)
+        return (x - level).clamp(0, 1)
+    return attack
+
+def module(model, x, y, generator):
+    calls["module"] = 1
+    return (x - settings.LEVEL).clamp(0, 1)
+
+class Objective:
+    def __init__(self): self.made = 0
+    def __call__(self, model, y):
+        self.made += 1
+        calls["objective"] = 1
+        return lambda x: settings.LEVEL * model(x)[:, 0]
+
+images = torch.arange(24 * 16, dtype=torch.uint8).reshape(24, 1, 4, 4)
+data = Dataset(images, torch.arange(24) % 2, ("a", "b"), "part")
+net = lambda x: torch.stack([x.flatten(1).sum(dim=1), 8 - x.flatten(1).sum(dim=1)], dim=1)
+attacks = {"instance": Instance(), "closure": closure(settings.LEVEL), "module": module,
+           "objective": bind(pgd, L2(0.5), steps=1, objective=Objective())}
+said = {}
+for name, attack in attacks.items():
+    try:
+        done = attacked_accuracy(net, data, attack, seed=0, batch_size=8, save=name + ".jsonl")
+        said[name] = [done.rate.value, name in calls]
+    except ValueError as error:
+        said[name] = type(error).__name__
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.slow
+def test_the_same_script_finds_its_rows_in_a_new_process(tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text("LEVEL = 0.0\n")
+    (tmp_path / "script.py").write_text(SCRIPT)
+
+    def said(level: float, seed: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "script.py", str(level)], cwd=tmp_path, capture_output=True, text=True,
+            check=True, env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+        )  # fmt: skip
+        assert ("rows reused" in done.stderr) == (seed != "1" and level == 0.1)
+        return json.loads(done.stdout)
+
+    first = said(0.1, "1")
+    assert all(called for _, called in first.values())
+    assert said(0.1, "2") == {name: [rate, False] for name, (rate, _) in first.items()}
+    assert said(0.2, "3") == dict.fromkeys(first, "AnotherRun")
+
+
+def test_the_batch_size_counts_only_where_rows_may_depend_on_it(
+    trained: Any, data: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def header(model: Any, attack: Any, size: int = 8) -> Any:
+        return identity("name", model, attack, data, seed=0, batch_size=size)["batch_size"]
+
+    def together(x: Tensor) -> Tensor:
+        return trained.model(x - x.mean(dim=0))
+
+    def infinite(x: Tensor) -> Tensor:
+        return torch.cat([trained.model(x)[:, :9], torch.full((len(x), 1), -torch.inf)], dim=1)
+
+    for attack in (ATTACK, worst_of(ATTACK, bind(square, L2(0.5), queries=5))):
+        assert header(trained.model, attack) == header(infinite, attack) == "any"
+        assert [header(together, attack, size) for size in (8, 12)] == [8, 12]
+        assert header(Rough(trained.model, 0.5), attack) == 8
+    for attack in (own(0.1), bind(pgd, L2(0.5), objective=lambda model, y: misclassify(model, y))):
+        assert header(trained.model, attack) == 8
+
+    path = tmp_path / "run.jsonl"
+    first = run(trained.model, data, path)
+    capsys.readouterr()
+    again = attacked_accuracy(trained.model, data, ATTACK, seed=0, save=path, batch_size=5)
+    assert again == first
+    assert f"24 of 24 rows reused from {path}" in capsys.readouterr().err
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:14]))
+    assert Evaluation.read(path).records == first.records[:13]
+    again = attacked_accuracy(trained.model, data, ATTACK, seed=0, save=path, batch_size=6)
+    assert [r.by for r in again.records] == [r.by for r in first.records]
+    assert f"12 of 24 rows reused from {path}" in capsys.readouterr().err
+    run(trained.model, data, tmp_path / "own.jsonl", own(0.1))
+    with pytest.raises(AnotherRun, match=r"its batch size differ \(there 8\)"):
+        attacked_accuracy(
+            trained.model, data, own(0.1), seed=0, save=tmp_path / "own.jsonl", batch_size=6
+        )
+
+
+def test_the_setting_that_differs_is_named(trained: Any, data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    run(trained.model, data, path, bind(pgd, L2(0.5), steps=2))
+    for changed, name in (({"failed": "worst"}, "failed"), ({"objective": aimed}, "objective")):
+        header = identity("n", trained.model, bind(pgd, L2(0.5), **changed), data, seed=0,
+                          batch_size=8)  # fmt: skip
+        before = identity("n", trained.model, bind(pgd, L2(0.5)), data, seed=0, batch_size=8)
+        assert other_settings(before, header) == [name]
+    with pytest.raises(AnotherRun, match=r"its attack's settings differ \(failed\)"):
+        run(trained.model, data, path, bind(pgd, L2(0.5), steps=2, failed="worst"))
+
+
+def aimed(model: Any, y: Tensor) -> Any:
+    return misclassify(model, y)
+
+
+def test_a_surrogate_that_counts_goes_on(trained: Any, data: Dataset, tmp_path: Path) -> None:
+    class Noting(Defended):
+        def forward(self, x: Tensor) -> Tensor:
+            self.asked += 1
+            self.note = x * (1 + 0 * self.asked)
+            return self.body(self.note)
+
+    attack = bind(transfer, L2(0.5), steps=1, surrogates=[Noting(trained.model, 1.0)])
+    first = run(trained.model, data, tmp_path / "run.jsonl", attack)
+    assert run(trained.model, data, tmp_path / "run.jsonl", attack) == first
+
+
+def test_a_model_that_is_no_module_and_counts_goes_on(
+    trained: Any, data: Dataset, tmp_path: Path
+) -> None:
+    class Net:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def __call__(self, x: Tensor) -> Tensor:
+            self.asked = self.asked + 1
+            return trained.model(x)
+
+    net = Net()
+    first = run(net, data, tmp_path / "run.jsonl")
+    assert run(net, data, tmp_path / "run.jsonl") == first
+
+
 def test_rows_of_an_own_attack_have_its_name(trained: Any, data: Dataset, tmp_path: Path) -> None:
     result = run(trained.model, data, tmp_path / "run.jsonl", own(0.6))
     assert result.name == "accuracy under darker"
@@ -245,12 +484,19 @@ def test_an_empty_file_is_a_place_to_begin(trained: Any, data: Dataset, tmp_path
     assert Evaluation.read(path) == result
 
 
-def test_what_is_put_aside_is_never_written_over(tmp_path: Path) -> None:
+def test_what_is_put_aside_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "run.jsonl"
     for k in range(4):
         path.write_text(f"{k}")
         path.with_name("run.jsonl.part0").write_text(f"part of {k}")
-        put_aside(path)
+        put_aside(path, "it is old")
+    said = capsys.readouterr().err.splitlines()
+    assert [line.rsplit(" ", 1)[1] for line in said] == [
+        str(tmp_path / f"run.old{end}") for end in ("", ".1", ".2", ".3")
+    ]
+    assert said[1] == f"robustlens: it is old: its rows are put aside as {tmp_path / 'run.old.1'}"
     names = ("run.old", "run.old.1", "run.old.2", "run.old.3")
     assert [(tmp_path / name).read_text() for name in names] == ["0", "1", "2", "3"]
     assert (tmp_path / "run.old.2.part0").read_text() == "part of 2"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,22 @@ def test_curves_by_several_radii_and_by_the_smallest_change(trained: Any, data: 
     assert whole.rates[0] == curve.rates[0]
     assert whole.rates[-1].value == pytest.approx(values[-1], abs=0.1)
     assert float(whole.smallest[3]) == 0.0
+
+
+def test_curves_of_callables_without_a_name(trained: Any, data: Dataset) -> None:
+    class Still:
+        def __call__(self, model: Any, x: Any, y: Any, ball: Any, *, generator: Any) -> Any:
+            return x
+
+    plain = robustness_curve(trained.model, data, "l2", [0.2, 0.5], method=pgd, steps=3)
+    made = robustness_curve(trained.model, data, "l2", [0.2, 0.5], method=partial(pgd, steps=3))
+    assert (made.name, made.rates) == (plain.name, plain.rates)
+    still = robustness_curve(trained.model, data, "l2", [0.2, 0.5], method=Still())
+    assert still.name == "accuracy under Still l2"
+    assert [rate.value for rate in still.rates] == [1 - 1 / len(data)] * 2
+    result = attacked_accuracy(trained.model, data, bind(partial(pgd, steps=3), L2(1.0)), seed=0)
+    same = attacked_accuracy(trained.model, data, bind(pgd, L2(1.0), steps=3), seed=0)
+    assert result == same
 
 
 def test_a_board_entry_has_the_units_of_the_board() -> None:

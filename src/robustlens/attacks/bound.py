@@ -8,6 +8,7 @@ str(attack)                     # "pgd l2 eps 1.5, steps 7, restarts 1"
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
@@ -55,7 +56,7 @@ class Bound:
     def name(self) -> str:
         """The method's name, with the objective's where one was chosen."""
         chosen = self.settings.get("objective")
-        return self.method.__name__ + (f" {shown(chosen)}" if chosen else "")
+        return shown(self.method) + (f" {shown(chosen)}" if chosen else "")
 
     def worst(self) -> "Bound":
         """Return the attack that gives the worst point met where it fails, as training wants it."""
@@ -67,7 +68,7 @@ class Bound:
         has = "twin" in signature(self.method).parameters
         return replace(self, settings={**self.settings, "twin": twin}) if has else self
 
-    def __described__(self) -> object:
+    def __described__(self) -> Mapping[str, object]:
         """Return everything the attack reads, settings left at their defaults included."""
         return {"method": self.method, "ball": self.ball, **self._defaults(), **self.settings}
 
@@ -76,7 +77,7 @@ class Bound:
         words: dict[str, Any] = {name: defaults[name] for name in SHOWN if name in defaults}
         words.update({k: v for k, v in self.settings.items() if k not in HIDDEN})
         said = [f"{name} {shown(v)}" for name, v in words.items()]
-        return ", ".join([f"{self.method.__name__} {self.ball}", *said])
+        return ", ".join([f"{shown(self.method)} {self.ball}", *said])
 
     def _defaults(self) -> dict[str, Any]:
         parameters = signature(self.method).parameters.values()
@@ -84,17 +85,23 @@ class Bound:
 
 
 def bind(method: Callable[..., Tensor], ball: Ball, **settings: Any) -> Bound:
-    """Return an `Attack` from an attack function, a ball and keyword settings.
+    """Return an `Attack` from an attack function or callable, a ball and keyword settings.
+
+    Keywords of a `functools.partial` are settings too.
 
     Raises:
         InputError: a setting that the attack does not have.
     """
+    given: Any = method
+    while isinstance(given, partial) and not given.args:
+        given, settings = given.func, {**given.keywords, **settings}
+    method = given
     parameters = signature(method).parameters.values()
     known = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY} - {"generator"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise InputError(
-            f"{method.__name__} with {', '.join(unknown)}",
+            f"{shown(method)} with {', '.join(unknown)}",
             f"settings among {', '.join(sorted(known))}",
         )
     return Bound(method, ball, settings)

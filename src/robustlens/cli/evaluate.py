@@ -97,10 +97,10 @@ class Evaluate(Command):
             put_aside(save)
         try:
             return measured()
-        except AnotherRun:
+        except AnotherRun as error:
             if self.resume:
                 raise
-            put_aside(save)
+            put_aside(save, error.received)
             return measured()
 
     def _attack(self) -> Bound:
@@ -112,7 +112,7 @@ class Evaluate(Command):
 
     def _digest(self) -> str:
         """Name the run: by all that changes its records."""
-        same = ("json", "records", "resume", "anew", "board", "device")
+        same = ("json", "records", "resume", "anew", "board", "device", "batch_size")
         return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
 
 

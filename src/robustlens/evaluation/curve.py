@@ -15,6 +15,7 @@ from robustlens.answers import decision
 from robustlens.attacks import Bound, bind, pgd
 from robustlens.balls import Radius, ball, parse_eps
 from robustlens.data import Dataset
+from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import checked_logits, progress, some_answer
 from robustlens.evaluation.doubtful import second_look
@@ -64,7 +65,7 @@ def robustness_curve(
     radii = _growing(radii)
     attacks = [bind(method, ball(norm, eps), **settings) for eps in radii]
     parts, said = list[Tensor](), list[int]()
-    title = f"{method.__name__} {norm}, {len(radii)} radii"
+    title = f"{shown(method)} {norm}, {len(radii)} radii"
     with second_look(model, data), frozen(model):
         for _, x, y in progress(data, batch_size, title):
             clean = decision(checked_logits(model, x, y))
@@ -72,7 +73,7 @@ def robustness_curve(
             said += clean.tolist()
     some_answer(said)
     words = str(attacks[-1]).partition(",")[2]
-    name = f"accuracy under {method.__name__} {norm}{',' + words if words else ''}"
+    name = f"accuracy under {shown(method)} {norm}{',' + words if words else ''}"
     return Curve.of(name, radii, torch.cat(parts).cpu())
 
 

@@ -5,7 +5,9 @@
 
 Three looks at a model: its weights and buffers; everything else it is made of (`describe`), as far
 as asking it leaves that unchanged; and its own answers on a few fixed probes, four images of the
-data and four of noise. Answers agree up to rounding, so that another machine may go on.
+data and four of noise. Answers agree up to rounding, so that another machine may go on. The batch
+size counts only where rows may depend on it: the model's answers do (or cannot be told), or an
+attack brings code that is not ours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +19,8 @@ from torch import Tensor
 from robustlens.attacks import Bound, Worst
 from robustlens.data import Dataset
 from robustlens.data.augment import unit
-from robustlens.describe import described
-from robustlens.doubts import RANDOM, differ, slack, untouched
+from robustlens.describe import brings_code, described
+from robustlens.doubts import MODE, RANDOM, differ, slack, untouched
 from robustlens.files import digest_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
@@ -37,9 +39,11 @@ COARSE = 5e-2
 """The same for logits in half precision."""
 AT_RANDOM, UNASKED = "random", "not asked"
 """In the place of answers: they differ from one look to the next; the model fails on probes."""
+ANY = "any"
+"""In the place of the batch size: what an image gets does not depend on it."""
 FOLLOWS = {
     "answers": {"model", "models"},
-    "parts": {"model"},
+    "parts": {"model", "answers"},
     "attack": {"name"},
     "surrogates": {"name", "attack"},
 }
@@ -49,6 +53,7 @@ WORDS = {
     "answers": "model's answers",
     "attack": "attack's settings",
     "surrogates": "surrogates' answers",
+    "batch_size": "batch size",
 }
 
 
@@ -58,48 +63,76 @@ def identity(
     """Return the header of a run: what any other run must agree with to go on with its rows."""
     x = probes(data)
     known = look(model, x)
+    before = settings_of(attack)
     others = [look(other, x) for other in _surrogates(attack)]
+    settings = steady(before, settings_of(attack))  # less what the surrogates count
+    is_module = isinstance(model, torch.nn.Module)
     return {
         "name": name,
-        "model": digest_of(model),
+        "model": digest_of(model) if is_module else known["parts"],
         "data": data.digest,
         "seed": seed,
-        "batch_size": batch_size,
+        "batch_size": batch_size if known["together"] or brings_code(attack) else ANY,
         "parts": known["parts"],
         "answers": known["answers"],
-        "attack": digest_json(described(attack)),
+        "attack": {key: digest_json(value) for key, value in settings.items()},
         "surrogates": [other["answers"] for other in others],
     }
 
 
+def settings_of(attack: Attack) -> dict[str, Any]:
+    """Return the words of everything that an attack reads, by the name of the setting."""
+    words = described(attack)
+    words = words if isinstance(words, dict) else {"a": words}
+    inner = [key for key in ("is", "with", "reads") if isinstance(words.get(key), dict)]
+    settings = {name: value for key in inner for name, value in words[key].items()}
+    return settings | {"code": {key: words[key] for key in words if key not in inner}}
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the names of the entries of two headers that disagree, those that follow left out."""
-    other = [key for key in now if not _agree(before.get(key), now[key])]
+    other = [k for k in now if before.get(k) != ANY and not _agree(before.get(k), now[k])]
     return [key for key in other if not FOLLOWS.get(key, set()) & set(other)]
 
 
+def other_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of the settings of two attacks, as two headers have them, that differ."""
+    a, b = before.get("attack"), now.get("attack")
+    if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
+        return []
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
 def look(model: Model, x: Images) -> dict[str, Any]:
-    """Return a model's answers and the digest of its parts, seen before and after two questions."""
+    """Return a model's answers, the digest of its parts, and whether an answer needs its batch.
+
+    Parts are seen before and after two questions.
+    """
     try:
         with frozen(model), untouched(model, x), torch.no_grad():
             z = logits(model, x.clone())
             parts = described(model)
             again = logits(model, x.clone())
-            logits(model, x[:-1].flip(0))
+            apart = logits(model, x[len(x) // 2 :].flip(0)).flip(0)
             parts = steady(parts, described(model))
     except Exception:  # it is someone's code: what it cannot answer, it will say by itself
-        return {"answers": UNASKED, "parts": digest_json(described(model))}
+        return {"answers": UNASKED, "parts": digest_json(described(model)), "together": True}
     random = differ(z, again, RANDOM) and bool(z.isfinite().all())
-    return {"answers": AT_RANDOM if random else answers(z), "parts": digest_json(parts)}
+    together = random or differ(_finite(z[len(x) // 2 :]), _finite(apart), MODE, among=_finite(z))
+    known = AT_RANDOM if random else answers(z)
+    return {"answers": known, "parts": digest_json(parts), "together": together}
 
 
 def answers(z: Logits) -> dict[str, Any]:
     """Return some of the logits, rounded, and what they may differ by on another machine."""
-    finite = torch.where(z.isfinite(), z, 0)
     half = z.is_floating_point() and torch.finfo(z.dtype).bits < 32
-    within = slack(finite, COARSE if half else ROUNDING) + 1e-12
+    within = slack(_finite(z), COARSE if half else ROUNDING) + 1e-12
     some = z.double()[:, :: -(-z.shape[1] // COLUMNS)].tolist()
     return {"values": [[_rounded(v) for v in row] for row in some], "within": _rounded(within)}
+
+
+def _finite(z: Logits) -> Logits:
+    return torch.where(z.isfinite(), z, 0)
 
 
 def steady(before: Any, after: Any) -> Any:

@@ -20,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from robustlens.errors import AnotherRun, InputError
-from robustlens.evaluation.identity import WORDS, differences
+from robustlens.evaluation.identity import WORDS, differences, other_settings
 from robustlens.evaluation.records import Record, head, lines, parse, rows_of
 from robustlens.files import AnyPath, append_text, as_path, write_text
 from robustlens.processes import gathered, main_process, rank, share, world
+from robustlens.progress import say
+
+UNSHOWN = WORDS.keys() - {"batch_size"}
+"""Entries of a header that are digests or tables: what they were says nothing."""
 
 
 @dataclass
@@ -60,6 +64,8 @@ class Ledger:
         done = {record.index for record in known}
         left = [start for start in range(0, total, batch_size) if start not in done]
         if path is not None:
+            if known and main_process():
+                say(f"robustlens: {len(known)} of {total} rows reused from {path}")
             _write(path, header, known)
             if world() > 1:
                 write_text(_mine(path), head(header))
@@ -81,10 +87,11 @@ class Ledger:
         return records
 
 
-def put_aside(given: AnyPath) -> None:
+def put_aside(given: AnyPath, why: str = "") -> None:
     """Give the records at a path, if any, the ending `.old`, so that a run begins anew.
 
-    Where that is taken it is `.old.1`, `.old.2` and so on: nothing is written over.
+    Where that is taken it is `.old.1`, `.old.2` and so on: nothing is written over. One line on
+    standard error says so, and `why`.
     """
     path = as_path(given)
     gathered("")  # all have seen what is there
@@ -92,6 +99,8 @@ def put_aside(given: AnyPath) -> None:
         old = path.with_suffix(".old")
         names = (old if k == 0 else old.with_name(f"{old.name}.{k}") for k in count())
         free = next(name for name in names if not _files(name))
+        if _files(path):
+            say(f"robustlens: {why or path}: its rows are put aside as {free}")
         for file in _files(path):
             file.replace(free.with_name(free.name + file.name.removeprefix(path.name)))
     gathered("")  # nobody begins before
@@ -141,10 +150,12 @@ def _same(path: Path, before: dict[str, Any], header: dict[str, Any]) -> None:
     if not other:
         return
     named = ", ".join(WORDS.get(key, key) for key in other)
-    there = ", ".join(str(before[key]) for key in other if key in before and key not in WORDS)
+    there = ", ".join(str(before[key]) for key in other if key in before and key not in UNSHOWN)
+    settings = ", ".join(other_settings(before, header)) if "attack" in other else ""
     unsaid = [key for key in header if key not in before]
     raise AnotherRun(
         f"{path} holds another run: its {named} differ"
+        + (f" ({settings})" if settings else "")
         + (f" (there {there})" if there else "")
         + (
             f" (its header, of an older version perhaps, has no {', '.join(unsaid)})" * bool(unsaid)
