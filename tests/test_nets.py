@@ -376,6 +376,17 @@ HEADS: dict[str, Any] = {
 linear = nn.functional.linear
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_row_without_an_answer_hides_no_head(bad: float) -> None:
+    def end(m: Any, h: Tensor) -> Tensor:
+        m.other(h)
+        return m.fc(torch.cat([h[:1] * bad, h[1:]]))
+
+    model, x = initialised(0, lambda: Made(end)).eval(), torch.rand(4, 3, 8, 8)
+    assert head_of(model, x) is model.fc
+    assert torch.equal(features(model, x)[1:], model.body(x)[1:])
+
+
 @pytest.mark.filterwarnings("ignore:the model returns")
 @pytest.mark.parametrize("classes", [2, 3, 8])
 @pytest.mark.parametrize("end", FUNCTIONAL)

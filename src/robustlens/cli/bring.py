@@ -58,7 +58,9 @@ def imported(path: str) -> nn.Module:
     finally:
         sys.path.pop(0)
     if not isinstance(model, nn.Module):
-        raise InputError(f"--model {path} gives a {type(model).__name__}", "a torch.nn.Module")
+        raise InputError(
+            f"--model {path} gives something of type {type(model).__name__}", "a torch.nn.Module"
+        )
     return model
 
 

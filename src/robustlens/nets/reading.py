@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from robustlens.answers import Answers
+from robustlens.answers import Answers, answered
 from robustlens.doubts import probabilities
 from robustlens.errors import InputError, UnknownName
 from robustlens.modes import frozen
@@ -114,7 +114,7 @@ def _head_call(model: nn.Module, x: Images) -> _Call:
         z = logits(model, x)
     wide = [call for call in calls if call.gave.shape == z.shape]
     for call in reversed(wide):
-        if torch.equal(call.gave.to(z.dtype), z):
+        if torch.allclose(answered(call.gave.to(z.dtype)), z, rtol=0, atol=0, equal_nan=True):
             return call
     share = list(zip(wide, _becomes_the_logits(model, x) if wide else [], strict=False))
     for call, whole in reversed(share):
