@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from robustlens import progress
 from robustlens.cli.app import main
 from robustlens.cli.evaluate import usual_batch
 from robustlens.evaluation.ledger import Ledger
@@ -191,17 +190,3 @@ def test_an_interruption_says_how_many_rows_are_saved(
     assert calls == [16, 16, 16]
     assert answer(capsys, *whole)["numbers"] == expected
     assert (here / "rows.jsonl").read_text() == rows
-
-
-def test_an_ensemble_moves_the_bar_inside_a_batch(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "EVERY", 0.0)
-    words = ["evaluate", "--model", "their_nets:plain", "--data", "fashion", "--limit", "10"]
-    assert main([*words, "--eps", "0.05", "--attack", "autoattack"]) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if "%" in line]
-    shares = [int(re.search(r"(\d+)%", line).group(1)) for line in lines]  # type: ignore[union-attr]
-    assert shares == sorted(shares)
-    assert len(set(shares)) > 4  # of one batch
-    for name in ("apgd", "apgd_targeted", "fab", "square"):
-        assert any(f" {name}" in line for line in lines), lines

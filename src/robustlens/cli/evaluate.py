@@ -11,7 +11,7 @@ from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.cli.images import about, described, heading, images, reading
+from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
 from robustlens.errors import AnotherRun, InputError, UnknownName
@@ -76,7 +76,7 @@ class Evaluate(Command):
         found = brought(self.weights, self.model, device(self.device))
         model = found.model
         data = on_device_of(model, images(self.data, self.split, self.size, [found]))
-        data = data.take(self.limit) if self.limit else data
+        data = limited(data, self.limit)
         check_scale(attack.ball, data.shape)
         probe(model, data, attack=self.attack)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"

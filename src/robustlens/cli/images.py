@@ -42,6 +42,14 @@ def images(name: str, split: str | None, size: int | None, models: Sequence[Chec
     return data
 
 
+def limited(data: Dataset, limit: int) -> Dataset:
+    """Return this many images, alike from every class; 0: all. Raises `InputError` for others."""
+    if not 0 <= limit <= len(data):
+        what = f"--limit {limit} for the {len(data)} images of {data.name}"
+        raise InputError(what, f"1 to {len(data)}, or 0 for all", "change --limit")
+    return data.take(limit) if limit else data
+
+
 def compare_classes(known: Sequence[str], data: Dataset) -> None:
     """Warn when the classes that a model knows have other names than those of the data.
 

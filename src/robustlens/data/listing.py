@@ -109,7 +109,9 @@ def _list(folder: Path, notes: Notes) -> Listing:
     places = sorted(_subfolders(folder), key=lambda place: place.name)
     if not places:
         raise InputError(
-            f"{folder} holds no folders", f"{folder}/CLASS/*{{{','.join(SUFFIXES)}}}, a data set"
+            f"{folder} holds no folders",
+            f"{folder}/CLASS/*{{{','.join(SUFFIXES)}}}, a data set",
+            "name the folder that holds one folder for each class",
         )
     for path in _children(folder):
         if path.is_symlink() and not path.exists():
