@@ -57,11 +57,9 @@ def normalisation(model: Model, x: Images, y: Labels) -> Check:
     before, after = float(right.double().mean()), float(gained.double().mean())
     if lowest < level:
         seen = f"The model is right on {before:.1%} of the images in [0, 1], and on {after:.1%} "
-        meaning = f"{seen}when they are {best}: {meaning}, so that eps is in a wrong unit."
+        meaning = f"{seen}when they are {best}: {meaning}."
     else:
-        meaning = (
-            "A normalising layer reads what another one gives, so that eps is in a wrong unit."
-        )
+        meaning = "A normalising layer reads what another one gives: images are normalised twice."
         advice = "Keep one of them, the one that the model was trained with."
     return judged(
         "normalisation is inside the model, once",
@@ -90,19 +88,20 @@ def rescaled(x: Images) -> list[Way]:
         Way("multiplied by 255", 255 * x, INSIDE, wider),
         Way("divided by 255", x / 255, UNDONE, narrower),
     ]
-    known = [("these images", x.mean(dim=(0, 2, 3)), x.std(dim=(0, 2, 3)).clamp_min(1e-3))]
-    known += [
+    known = [
         (name, x.new_tensor(mean), x.new_tensor(std))
         for name, mean, std in USUAL
         if len(mean) in (1, x.shape[1])
     ]
+    known += [("these images", x.mean(dim=(0, 2, 3)), x.std(dim=(0, 2, 3)).clamp_min(1e-3))]
     for name, mean, std in known:
         numbers = ", ".join(str(tuple(round(float(v), 4) for v in part)) for part in (mean, std))
         what = f"the mean and deviation of {name} ({numbers})"
         m, s = mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
         into = (
-            f"If nothing in the model normalises, put it there: nets.normalised(model, {numbers}); "
-            "if something does, mend its numbers and add no second one."
+            "If nothing in the model normalises, put that inside, with the numbers of training, as "
+            f"nets.normalised(model, {numbers}); if something does, its numbers are not those of "
+            "training: mend them, and add no second layer."
         )
         out = (
             "Take out the normalisation that the model was not trained with: keep one, inside the "
