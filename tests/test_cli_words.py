@@ -87,7 +87,7 @@ def test_an_error_in_their_forward_keeps_its_type_and_line(
         (["--model", "./word_nets.py:plain"], r"\(no file: word_nets:plain, run in its folder\)"),
         (["--model", "a/b.py:plain"], r"\(no file: b:plain, run in its folder\)"),
         (["--model", "word_nets"], "module:function that returns your own, or one of catdog"),
-        (["--model", "fashion-l2-15"], r"\(did you mean 'fashion-l2-1\.5'\?\)"),
+        (["--model", "fashion-l2-15"], r"did you mean 'fashion-l2-1\.5'\?"),
         (["--model", "word_nets:plain", "--limit", "-3"], "--limit -3"),
         (["--weights", "absent.safetensors"], "no file absent.safetensors"),
         ([], "neither --weights nor --model"),

@@ -63,8 +63,8 @@ class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {kind} {name!r}", f"one of {', '.join(names)}", hint)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {kind} {name!r}", f"one of {', '.join(names)}{hint}")
 
 
 def interrupts_end_the_program() -> None:
