@@ -78,10 +78,7 @@ def _fit() -> Trained:
     from robustlens.streams import initialised, stream
 
     data = load("fashion").take(500)
-    x, y = (
-        data.images.double() / 255,
-        data.labels,
-    )  # in float32 each machine trains its own
+    x, y = data.images.double() / 255, data.labels  # in float32 each machine trains its own
     model = initialised(0, lambda: SmallCNN(width=4)).double()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for epoch in range(6):

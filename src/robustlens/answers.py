@@ -139,12 +139,12 @@ def _unwrapped(output: Any, count: int) -> Tensor:
     named = output.get("logits") if isinstance(output, Mapping) else None
     named = getattr(output, "logits", None) if named is None else named
     if isinstance(named, Tensor):
-        return _taken(output, "its logits", named)
+        return _taken(output, "its logits are taken", named)
     parts = output.values() if isinstance(output, Mapping) else output
     listed = [part for part in parts if isinstance(part, Tensor)] if _several(output) else []
     rows = [part for part in listed if part.dim() == 2 and len(part) == count]
     if len(rows) == 1:
-        return _taken(output, f"its only tensor of shape {tuple(rows[0].shape)}", rows[0])
+        return _taken(output, "its only tensor of one row an image is taken", rows[0])
     shapes = ", ".join(str(tuple(part.shape)) for part in listed) or "none"
     raise InputError(
         f"a model that returns a {type(output).__name__} (tensors in it: {shapes})",
@@ -159,5 +159,5 @@ def _several(output: Any) -> bool:
 
 def _taken(output: Any, what: str, part: Tensor) -> Tensor:
     kind = type(output).__name__
-    warnings.warn(f"the model returns a {kind}; {what} are taken", Doubtful, stacklevel=2)
+    warnings.warn(f"the model returns a {kind}; {what}", Doubtful, stacklevel=2)
     return part

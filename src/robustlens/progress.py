@@ -7,13 +7,17 @@ raises because of it.
 with bar("training", total=100) as advance:
     advance(1, "epoch 3 loss 0.41")                                # words beside the bar
     advance(1, {"clean so far": "91 %", "robust so far": "54 %"})  # a table under it
+with within(advance, 16) as left:                                  # below it, `part_done` moves it
+    ...
+advance(left())
 say("robustlens: warning: ...")
 """
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Protocol, runtime_checkable
 
@@ -27,6 +31,9 @@ console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 """Where bars are drawn; words stand there as they are, whatever brackets and colons they have."""
 EVERY = 30.0
 """Seconds between two plain lines."""
+
+
+_part: ContextVar[Callable[[float, str], None] | None] = ContextVar("part", default=None)
 
 
 @cache
@@ -87,6 +94,33 @@ def bar(title: str, total: float) -> Iterator[Advance]:
                 progress.update(task, table=note)
 
         yield advance
+
+
+@contextmanager
+def within(advance: Advance, amount: float) -> Iterator[Callable[[], float]]:
+    """Let `part_done` in the body move a bar by shares of `amount`; yield what says what is left.
+
+    So an ensemble of attacks moves the bar attack by attack, without knowing of any bar.
+    """
+    moved, before = 0.0, _part.get()
+
+    def to(share: float, words: str) -> None:
+        nonlocal moved
+        step = max(0.0, share * amount - moved)
+        moved += step
+        advance(step, words)
+
+    _part.set(to)
+    try:
+        yield lambda: amount - moved
+    finally:
+        _part.set(before)
+
+
+def part_done(share: float, words: str) -> None:
+    """Move the bar of the innermost `within` to a share of its amount, if there is one."""
+    if (to := _part.get()) is not None:
+        to(share, words)
 
 
 def _terminal() -> bool:

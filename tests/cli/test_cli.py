@@ -180,7 +180,7 @@ def test_evaluate_a_model_that_someone_brings(
     words[1:1] = ["--steps", "1"]
     got = answer(capsys, *words, "their_pkg:build")
     assert got["numbers"]["clean accuracy"]["n"] == 20
-    assert "gives a int" in refusal(capsys, *words, "their_pkg:nothing")
+    assert "gives something of type int" in refusal(capsys, *words, "their_pkg:nothing")
     assert "no weights here" in refusal(capsys, *words, "their_pkg:raising")
     assert "a model without a gradient" in refusal(capsys, *words, "their_pkg:Deaf")
     queries = ("--attack", "square", "--queries", "20", "--records", str(tmp_path / "deaf.jsonl"))

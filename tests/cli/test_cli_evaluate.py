@@ -1,12 +1,15 @@
 """`robustlens evaluate`: records are never lost, and doubts are said once, in words and in JSON."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from robustlens.cli.app import main
+from robustlens.cli.evaluate import usual_batch
+from robustlens.evaluation.ledger import Ledger
 
 THEIRS = """
 import torch
@@ -167,3 +170,60 @@ def test_an_ordinary_model_is_not_doubted(here: Path, capsys: pytest.CaptureFixt
     found = answer(capsys, *words())
     assert found["warnings"] == []
     assert found["unconfirmed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--attack", "pgd", "--queries", 9), "--queries with --attack pgd; .*--steps, --restarts"),
+        (("--attack", "pgd", "--version", "rand"), "--version with --attack pgd"),
+        (("--attack", "autoattack", "--restarts", 2), "--restarts with --attack autoattack"),
+        (("--attack", "square", "--queries", 0), "--queries 0; expected at least 1"),
+        (("--attack", "pgd", "--restarts", -1), "--restarts -1; expected at least 1"),
+        (("--attack", "pgdd"), "did you mean 'pgd'"),
+        (("--norm", "l3"), "unknown norm 'l3'"),
+    ],
+)
+def test_refusals_speak_of_flags(
+    here: Path, capsys: pytest.CaptureFixture[str], flags: tuple[Any, ...], said: str
+) -> None:
+    base = ["evaluate", "--model", "their_nets:plain", "--data", "fashion", "--limit", "20"]
+    assert main([*base, *map(str, flags)]) == 2
+    err = capsys.readouterr().err.strip()
+    assert re.search(said, err), err
+    assert "step_size" not in err
+    assert "objective" not in err
+
+
+@pytest.mark.parametrize(
+    ("n", "size"), [(1, 250), (32, 250), (33, 16), (64, 16), (65, 17), (500, 125), (2000, 250)]
+)
+def test_few_images_are_saved_in_small_batches(n: int, size: int) -> None:
+    assert usual_batch(n) == size
+
+
+def test_an_interruption_says_how_many_rows_are_saved(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ["evaluate", "--model", "their_nets:plain", "--data", "fashion", "--limit", "64"]
+    whole += ["--steps", "2", "--records", "rows.jsonl"]
+    expected = answer(capsys, *whole)["numbers"]
+    rows = (here / "rows.jsonl").read_text()
+    (here / "rows.jsonl").unlink()
+    add, calls = Ledger.add, []
+
+    def interrupted(self: Ledger, found: Any) -> None:
+        add(self, found)
+        calls.append(len(found))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "add", interrupted)
+        assert main(whole) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("robustlens: interrupted; 48 of 64 rows are saved in rows.jsonl; ")
+    assert "the same command" in said
+    assert calls == [16, 16, 16]
+    assert answer(capsys, *whole)["numbers"] == expected
+    assert (here / "rows.jsonl").read_text() == rows

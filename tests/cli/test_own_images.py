@@ -252,3 +252,26 @@ def test_a_name_that_this_system_cannot_write(photos: Path) -> None:
     )
     assert done.returncode == 2, done.stderr
     assert b"this system's file names are ascii" in done.stderr
+
+
+def test_what_became_of_the_files_is_in_the_answer(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "circle" / "notes.txt").write_text("x")
+    (photos / "circle" / "._00.png").write_text("x")
+    Image.new("RGB", (9, 12)).save(photos / "square" / "99.png")
+    words = [*EVALUATE, "./photos", "--size", "8"]
+    got = answer(capsys, *words)
+    resized = "the middle square of each, resized to 8x8 (Lanczos); they were 8x8 (64), 9x12 (1)"
+    assert got["reading"] == {
+        "left out": {"files no picture by its name (.txt)": 1},
+        "read otherwise": {},
+        "resized": resized,
+    }
+    assert main(words) == 0
+    _, order, pixels, *rest = capsys.readouterr().out.splitlines()
+    assert order.startswith("  classes: ")
+    assert pixels == f"  pixels: {resized}"
+    assert any(line.startswith("  under attack, weakest class: ") for line in rest)
+    seen = answer(capsys, "sanity", *words[1:3], *words[5:], "--limit", "12")
+    assert seen["reading"]["resized"] == resized

@@ -47,3 +47,34 @@ def test_columns_become_a_table_with_the_time_left(
 def test_exceptions_pass_through() -> None:
     with pytest.raises(RuntimeError, match="inside"), progress.bar("working", total=1):
         raise RuntimeError("inside")
+
+
+def test_parts_of_a_piece_of_work_move_the_bar_and_only_forwards() -> None:
+    seen: list[tuple[float, str]] = []
+
+    def advance(amount: float = 1, note: progress.Note | None = None) -> None:
+        seen.append((amount, str(note)))
+
+    progress.part_done(0.5, "no bar, nothing moves")
+    with progress.within(advance, 16) as rest:
+        progress.part_done(0.25, "apgd")
+        with progress.within(advance, 4) as inner:
+            progress.part_done(0.5, "inside")
+        assert inner() == 2
+        progress.part_done(0.125, "back")
+        progress.part_done(0.75, "square")
+    assert rest() == 4
+    assert seen == [(4, "apgd"), (2, "inside"), (0, "back"), (8, "square")]
+    progress.part_done(1.0, "nobody listens")
+    assert len(seen) == 4
+
+
+def test_after_an_error_inside_nobody_listens() -> None:
+    seen: list[float] = []
+    with (
+        pytest.raises(ValueError, match="inside"),
+        progress.within(lambda amount=1, note=None: seen.append(amount), 2),
+    ):
+        raise ValueError("inside")
+    progress.part_done(1.0, "late")
+    assert not seen

@@ -256,3 +256,58 @@ def test_empty_folders(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(InputError, match=r"nothing holds no folders; expected .*CLASS"):
         load(str(tmp_path / "nothing"))
+
+
+def test_what_was_left_out_is_counted_by_reason(photos: Path) -> None:
+    plain = load(str(photos), "all")
+    assert plain.reading.left_out == {"files no picture by its name (.txt)": 1}
+    for name in ("stray.png", "cat/deep.png"):
+        picture(photos / name)
+    (photos / "cat" / "deep").mkdir()
+    picture(photos / "cat" / "deep" / "1.png")
+    for name in ("cat/a.heic", "dog/b.heic", "dog/none"):
+        (photos / name).write_text("x")
+    (photos / "list.csv").write_text("x")
+    for split in ("all", "train"):
+        data = load(str(photos), split)
+        assert data.reading.left_out == {
+            "files no picture by its name (.heic)": 2,
+            "files no picture by its name (.txt)": 1,
+            "files no picture by its name (no ending)": 1,
+            "files outside the class folders": 1,
+            "pictures outside the class folders": 1,
+        }
+        inside = "pictures in a folder within a class folder, read as of that class"
+        assert data.reading.otherwise == {inside: 1}
+        assert data.take(4).to("cpu").reading == data.reading
+    assert load(str(photos), "all").digest != plain.digest  # of the pictures, not of the counts
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        (((8, 8),), ""),
+        (((16, 16),), "they were 16x16 (4)"),
+        (((8, 8), (16, 8)), "they were 8x8 (2), 16x8 (2)"),
+        (((6, 6), (9, 20), (30, 40), (5, 5)), "they were 5x5 (1), 6x6 (1), 9x20 (1), 30x40 (1)"),
+        (((6, 6), (9, 20), (30, 40), (5, 9), (7, 7)), "5 sizes between 6x6 and 30x40"),
+    ],
+)
+def test_what_was_resized_is_said(
+    tmp_path: Path, sizes: tuple[tuple[int, int], ...], said: str
+) -> None:
+    (tmp_path / "cat").mkdir()
+    for k in range(max(4, len(sizes))):
+        Image.new("RGB", sizes[k % len(sizes)]).save(tmp_path / "cat" / f"{k}.png")
+    data = load(str(tmp_path), "all", size=8)
+    assert data.shape == (3, 8, 8)
+    assert data.reading.resized.endswith(said)
+    how = "the middle square of each, resized to 8x8 (Lanczos); "
+    assert data.reading.resized.startswith(how if said else "")
+    assert bool(data.reading.resized) == bool(said)
+
+
+def test_what_was_shrunk_is_said() -> None:
+    assert load("fashion", "test", size=28).reading.resized == ""
+    said = load("fashion", "test", size=14).reading.resized
+    assert said == "shrunk from 28x28 to 14x14, each pixel the mean of a block"

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from robustlens.attacks import bind, fgsm, pgd
+from robustlens import progress
+from robustlens.attacks import bind, fgsm, pgd, square, worst_of
 from robustlens.balls import L2, Linf
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, load
@@ -318,3 +319,19 @@ def test_a_curve_draws_by_its_seed_and_its_radii(levels: Dataset) -> None:
 def test_pgd_accuracy_takes_twenty_steps_from_one_start(levels: Dataset) -> None:
     name = pgd_accuracy(brightness, levels, Linf(0.01)).name
     assert name == "accuracy under pgd linf eps 0.01, steps 20, restarts 1"
+
+
+def test_an_ensemble_moves_the_bar_inside_a_batch(
+    trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    images = (trained.x[:12] * 255).round().to(torch.uint8)
+    data = Dataset(images, trained.y[:12], tuple("0123456789"), "part")
+    within = L2(0.01)  # most hold
+    parts = (bind(fgsm, within), bind(pgd, within, steps=2), bind(square, within, queries=8))
+    attacked_accuracy(trained.model, data, worst_of(*parts), seed=0, batch_size=6)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("worst of")]
+    shares = [line.split(": ")[1].split(",")[0] for line in lines]
+    assert shares == ["0%", "0%", "17%", "33%", "50%", "50%", "67%", "83%", "100%"]
+    for line, name in zip(lines[1:4] + lines[5:8], ("fgsm", "pgd", "square") * 2, strict=True):
+        assert f", {name}" in line

@@ -255,6 +255,167 @@ def test_what_cannot_be_read_is_refused() -> None:
     assert not model.conv._forward_hooks
 
 
+class Made(nn.Module):
+    """A net of which only the end differs: what becomes of the hidden units (b, 8)."""
+
+    def __init__(self, end: Any, first: Any = None, classes: int = 4) -> None:
+        super().__init__()
+        self.first, self.end = first or (lambda x: x), end
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.fc, self.act = nn.Linear(8, classes), nn.ReLU(inplace=True)
+        self.other = nn.Linear(8, classes)
+        self.w = nn.Parameter(torch.randn(classes, classes, generator=stream(5)))
+        self.lstm, self.heads = nn.LSTM(8, 6, batch_first=True), nn.MultiheadAttention(8, 2)
+        self.stacked = nn.LSTM(8, 6)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.end(self, self.body(self.first(x)))
+
+
+WRITES = {
+    "clamp": lambda x: x.clamp_(0.2, 0.8),
+    "sub": lambda x: x.sub_(0.5).div_(0.25),
+    "flip": lambda x: x.copy_(x.flip(1)),
+}
+
+
+@pytest.mark.parametrize("writes", WRITES)
+@pytest.mark.parametrize("layer", [None, "body.0", "fc"])
+def test_a_net_that_writes_into_its_input_is_read_from_a_copy(
+    writes: str, layer: str | None
+) -> None:
+    model = initialised(0, lambda: Made(lambda m, h: m.fc(h), WRITES[writes])).eval()
+    given = torch.rand(4, 3, 8, 8, generator=stream(0))
+    x, h = given.clone(), model.body(WRITES[writes](given.clone()))
+    expected = {None: h, "body.0": model.body[0](WRITES[writes](given.clone())), "fc": model.fc(h)}
+    assert torch.equal(features(model, x, layer), expected[layer])
+    assert torch.equal(x, given)
+    leaf = given.clone().requires_grad_(True)
+    features(model, leaf, layer).sum().backward()
+    assert leaf.grad is not None
+    assert leaf.grad.abs().max() > 0
+    assert torch.equal(leaf, given)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_what_the_head_reads_is_kept_before_it_is_worked_on_in_place(scale: int) -> None:
+    def end(m: Any, h: Tensor) -> Tensor:
+        z = m.fc(h) * scale
+        with torch.no_grad():
+            m.act(h.neg_())
+        return z
+
+    model, x = initialised(0, lambda: Made(end)).eval(), torch.rand(4, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(features(model, x), model.body(x))
+
+
+@pytest.mark.parametrize("layer", ["lstm", "heads"])
+def test_of_a_layer_that_returns_a_tuple_the_first_tensor_is_read(layer: str) -> None:
+    def end(m: Any, h: Tensor) -> Tensor:
+        rows = h[:, None].expand(-1, 5, -1)
+        m.lstm(rows)
+        m.kept = m.heads(rows, rows, rows, need_weights=False)
+        return m.fc(h)
+
+    model, x = initialised(0, lambda: Made(end)).eval(), torch.rand(4, 3, 8, 8)
+    rows = model.body(x)[:, None].expand(-1, 5, -1)
+    expected = {"lstm": lambda: model.lstm(rows)[0], "heads": lambda: model.heads(*[rows] * 3)[0]}
+    torch.testing.assert_close(features(model, x, layer), expected[layer]())
+
+
+@pytest.mark.parametrize(
+    ("layer", "returned", "said"),
+    [
+        ("stacked", None, r"layer 'stacked', which returns shape \(5, 3, 6\) for 3 images"),
+        ("act", {"loss": torch.tensor(1.0)}, r"layer 'act', which returns shape \(\) for 3 images"),
+        ("act", ("words", torch.zeros(3, 2)), "layer 'act', which returns a tuple for 3 images"),
+        ("act", [], "layer 'act', which returns a list for 3 images"),
+        ("act", object(), "layer 'act', which returns a object for 3 images"),
+    ],
+)
+def test_a_layer_that_returns_no_row_an_image_is_refused(
+    layer: str, returned: Any, said: str
+) -> None:
+    def end(m: Any, h: Tensor) -> Tensor:
+        m.stacked(h[:, None].expand(-1, 5, -1).transpose(0, 1))
+        m.act(h)
+        return m.fc(h)
+
+    model = initialised(0, lambda: Made(end)).eval()
+    if returned is not None:
+        model.act.register_forward_hook(lambda *_: returned)
+    with pytest.raises(InputError, match=said):
+        features(model, torch.rand(3, 3, 8, 8), layer)
+
+
+def test_a_layer_is_read_from_a_net_that_returns_no_logits() -> None:
+    model, x = initialised(0, lambda: Made(lambda m, h: h[:, 0])).eval(), torch.rand(4, 3, 8, 8)
+    assert torch.equal(features(model, x, "body"), model.body(x))
+
+
+FUNCTIONAL: dict[str, Any] = {
+    "relu, then a linear function": lambda m, h: linear(m.fc(h).relu(), m.w),
+    "a linear function": lambda m, h: linear(m.fc(h), m.w),
+    "a permutation": lambda m, h: m.fc(h).roll(1, dims=1),
+    "its negative": lambda m, h: -m.fc(h),
+    "a difference of two": lambda m, h: m.fc(h) - m.fc(2 * h).roll(1, dims=1),
+    "the mean of two": lambda m, h: (m.fc(h) + m.other(h)) / 2,
+    "another beside it": lambda m, h: m.fc(h) + linear(h, m.other.weight),
+    "in a dict": lambda m, h: {"logits": linear(m.fc(h).relu(), m.w), "loss": h.sum()},
+    "without a gradient": lambda m, h: linear(m.fc(h).relu(), m.w).detach(),
+}
+HEADS: dict[str, Any] = {
+    "scaled": lambda m, h: m.fc(h) * 7,
+    "shifted": lambda m, h: m.fc(h) + m.w[0],
+    "softmax": lambda m, h: m.fc(h).softmax(1),
+    "log-softmax": lambda m, h: (m.fc(h) / 3).log_softmax(1),
+    "sigmoid": lambda m, h: m.fc(h).sigmoid(),
+    "capped": lambda m, h: 30 * (m.fc(h) / 30).tanh(),
+    "a tuple": lambda m, h: (m.fc(h) / 2, h[None]),
+    "without a gradient": lambda m, h: m.fc(h).detach() * 2,
+    "softmax without a gradient": lambda m, h: m.fc(h).detach().softmax(1),
+    "in double": lambda m, h: m.fc(h).double() / 2,
+}
+linear = nn.functional.linear
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_row_without_an_answer_hides_no_head(bad: float) -> None:
+    def end(m: Any, h: Tensor) -> Tensor:
+        m.other(h)
+        return m.fc(torch.cat([h[:1] * bad, h[1:]]))
+
+    model, x = initialised(0, lambda: Made(end)).eval(), torch.rand(4, 3, 8, 8)
+    assert head_of(model, x) is model.fc
+    assert torch.equal(features(model, x)[1:], model.body(x)[1:])
+
+
+@pytest.mark.filterwarnings("ignore:the model returns")
+@pytest.mark.parametrize("classes", [2, 3, 8])
+@pytest.mark.parametrize("end", FUNCTIONAL)
+def test_a_linear_layer_whose_output_is_not_the_logits_is_no_head(end: str, classes: int) -> None:
+    model = initialised(0, lambda: Made(FUNCTIONAL[end], classes=classes)).eval()
+    x = torch.rand(6, 3, 8, 8, generator=stream(0))
+    said = rf"{classes} logits are the output of '(fc|other)' only after.*pass layer='(fc|other)'"
+    for read in (features, head_of):
+        with pytest.raises(InputError, match=said):
+            read(model, x)
+    assert not model.fc._forward_hooks
+
+
+@pytest.mark.filterwarnings("ignore:the model returns")
+@pytest.mark.parametrize("classes", [2, 3, 8])
+@pytest.mark.parametrize("end", HEADS)
+@pytest.mark.parametrize("inference", [True, False])
+def test_a_head_may_be_scaled_or_squashed(end: str, classes: int, inference: bool) -> None:
+    model = initialised(0, lambda: Made(HEADS[end], classes=classes)).eval()
+    x = torch.rand(6, 3, 8, 8, generator=stream(0))
+    with torch.inference_mode(inference):
+        assert torch.equal(features(model, x), model.body(x))
+        assert head_of(model, x) is model.fc
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("model", [nn.Identity(), lambda x: x.flatten(1)[:1], lambda x: x.sum()])
 def test_answers_that_are_no_logits_are_refused(model: Any) -> None:

@@ -1,6 +1,9 @@
 """Sanity checks: each fault is seen by the check made for it, and honest nets pass them all."""
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from torch.nn.functional import cross_entropy, dropout
 
 from robustlens.attacks import bind, random_search
 from robustlens.balls import L1, L2, Box, Linf
+from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.nets import Normalise
@@ -22,7 +26,7 @@ from robustlens.sanity.answers import (
     training_mode,
 )
 from robustlens.sanity.check import Subject, p_value
-from robustlens.sanity.contests import everything, softened
+from robustlens.sanity.contests import _contest, everything, softened
 from robustlens.sanity.inputs import chain, normalisation
 from robustlens.sanity.landscape import exact_loss, roughness
 from robustlens.sanity.slopes import broken_gradients, slopes
@@ -217,6 +221,92 @@ def test_other_balls_are_refused(trained, data: Dataset) -> None:
         check_model(lambda x: x, data, L2(1.0), images=3)
 
 
+class Wrapped(nn.Module):
+    """The net's answer in another form, or with the images written over."""
+
+    def __init__(self, net: nn.Module, form: str) -> None:
+        super().__init__()
+        self.net, self.form = net, form
+
+    def forward(self, x: Tensor) -> Any:
+        if self.form == "writes":
+            return self.net(x.mul_(2).div_(2).clone().add_(0 * x.zero_()))
+        z = self.net(x)
+        match self.form:
+            case "dict":
+                return {"loss": z.sum(), "logits": z}
+            case "object":
+                return SimpleNamespace(logits=z, hidden=x)
+            case "tuple":
+                return z, x
+            case _:
+                return z.to(getattr(torch, self.form))
+
+
+@pytest.mark.filterwarnings("ignore:the model returns")
+@pytest.mark.parametrize("form", ["dict", "object", "tuple", "writes", "float64"])
+def test_the_answer_may_come_in_any_form(form: str, trained, data: Dataset) -> None:
+    plain = check_model(trained.model, data, L2(EPS), images=16)
+    found = check_model(Wrapped(trained.model, form).eval(), data, L2(EPS), images=16)
+    for ours, theirs in zip(plain, found, strict=True):
+        assert theirs.outcome is ours.outcome, theirs
+        tolerance = 0.02 if form == "float64" else 0
+        assert theirs.numbers == pytest.approx(ours.numbers, abs=tolerance), ours.name
+
+
+@pytest.mark.filterwarnings("ignore:the model returns")
+@pytest.mark.parametrize("form", ["dict", "object", "tuple", "writes"])
+def test_a_check_alone_and_a_surface_read_any_form(form: str, trained) -> None:
+    net, x, y = Wrapped(trained.model, form).eval(), trained.x[:8], trained.y[:8]
+    before = x.clone()
+    assert not alone(net, x).warned
+    assert not random_output(net, x).warned
+    assert not training_mode(net, x).warned
+    assert not normalisation(net, x, y).warned
+    surface = loss_surface(net, x[:1], y[:1], L2(EPS), points=3)
+    assert torch.equal(
+        surface.loss, loss_surface(trained.model, x[:1], y[:1], L2(EPS), points=3).loss
+    )
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize(
+    ("against", "outcome"),
+    [
+        (0, Outcome.PASSED),
+        (4, Outcome.PASSED),
+        (5, Outcome.UNDECIDED),
+        (6, Outcome.UNDECIDED),
+        (9, Outcome.UNDECIDED),
+        (10, Outcome.WARNED),
+        (30, Outcome.WARNED),
+    ],
+)
+def test_a_contest_names_its_threshold_and_its_interval(against: int, outcome: Outcome) -> None:
+    weak = torch.arange(64) < against
+    check = _contest("scores alone", ("200 queries", weak), ("PGD-20", torch.zeros_like(weak)))
+    assert check.outcome is outcome
+    assert check.numbers["p"] == pytest.approx(2.0**-against)
+    interval = clopper_pearson(against, 64)
+    assert check.numbers["share only the first breaks, low"] == interval.low
+    assert check.numbers["share only the first breaks, high"] == interval.high
+    said = str(check)
+    assert "(warns where p < 0.001, undecided where p < 0.05;" in said
+    assert ("Ask again with more images" in said) == (outcome is Outcome.UNDECIDED)
+    assert (check.advice in said) == (outcome is Outcome.WARNED)
+
+
+def test_a_softmax_in_double_precision_is_seen(trained, data: Dataset) -> None:
+    soft = nn.Sequential(Wrapped(trained.model, "float64"), nn.Softmax(1)).eval()
+    assert "the output is logits" in warnings(check_model(soft, data, L2(EPS), images=12))
+
+
+def test_every_check_says_its_rule(trained, data: Dataset) -> None:
+    for check in check_model(trained.model, data, L2(EPS), images=16):
+        assert check.rule.startswith("warns where ")
+        assert f"({check.rule})" in str(check)
+
+
 def test_mcnemar_by_hand() -> None:
     assert p_value(0, 0) == 1
     assert p_value(10, 0) == pytest.approx(2**-10)
@@ -257,14 +347,56 @@ def test_a_container_in_training_mode_alone_is_no_fault(trained) -> None:
 
 
 @pytest.mark.parametrize(
-    "mistake",
-    [lambda x: x / 255, lambda x: (x - 0.5) / 0.25, lambda x: 0.3530 * x + 0.2860],
-    ids=["made for 0 to 255", "normalised twice", "made for normalised images"],
+    ("mistake", "seen", "advised"),
+    [
+        (lambda x: x / 255, "multiplied by 255: it seems made for", "Multiply by 255 inside"),
+        (lambda x: 255 * x, "divided by 255: it seems to rescale", "divide by 255 inside"),
+        (lambda x: (x - 0.5) / 0.25, r"un-normalised by .*\(0.5,\), \(0.25,\)", "Take out"),
+        (
+            lambda x: 0.3530 * x + 0.2860,
+            "they are normalised by .*it seems made for",
+            r"nothing in the model normalises, .*normalised\(model, \(0\.[23]",
+        ),
+    ],
+    ids=["made for 0 to 255", "multiplied by 255", "normalised twice", "made for normalised"],
 )
-def test_wrong_inputs_are_seen_without_a_layer(mistake, trained) -> None:
+def test_wrong_inputs_are_seen_and_the_advice_is_true(mistake, seen, advised, trained) -> None:
     check = normalisation(lambda x: trained.model(mistake(x)), trained.x, trained.y)
     assert check.warned
     assert check.numbers["accuracy rescaled"] > check.numbers["accuracy"] + 0.15
+    assert re.search(seen, check.meaning), check.meaning
+    assert re.search(advised, check.advice), check.advice
+
+
+def test_the_advice_to_normalise_inside_mends_the_model(trained) -> None:
+    made_for = lambda z: trained.model(0.3530 * z + 0.2860)  # noqa: E731
+    found = re.search(r"normalised\(model, \((.*),\), \((.*),\)\)", normalisation(
+        made_for, trained.x, trained.y
+    ).advice)  # fmt: skip
+    assert found is not None
+    mean, std = map(float, found.groups())
+    mended = nn.Sequential(Normalise((mean,), (std,)), Called(made_for))
+    assert not normalisation(mended, trained.x, trained.y).warned
+
+
+def test_two_normalising_layers_are_told_to_be_one(trained) -> None:
+    flat = [Normalise((0.0,), (1.0,)) for _ in range(2)]
+    check = normalisation(nn.Sequential(*flat, trained.model), trained.x, trained.y)
+    assert check.warned
+    assert "reads what another one gives" in check.meaning
+    assert "Keep one of them" in check.advice
+    assert not normalisation(trained.model, trained.x, trained.y).warned
+
+
+class Called(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
 
 
 def test_normalising_layers_in_a_chain_are_counted(trained) -> None:

@@ -14,6 +14,7 @@ from robustlens.attacks.bound import Bound
 from robustlens.attacks.method import Found, confirmed, guarded
 from robustlens.balls import Ball
 from robustlens.errors import Doubtful, InputError, NoGradient
+from robustlens.progress import part_done
 from robustlens.types import Images, Labels, Model
 
 
@@ -46,7 +47,8 @@ class Worst:
             found = confirmed(model, x, y, x, torch.zeros_like(y))
             found = found._replace(by=names(found.done, "as it is"))
             blind: dict[str, NoGradient] = {}
-            for seed, part in zip(seeds, self.attacks, strict=True):
+            for k, (seed, part) in enumerate(zip(seeds, self.attacks, strict=True)):
+                part_done(k / len(self.attacks), part.name)
                 try:
                     found = self._after(part, found, model, x, y, seed)
                 except NoGradient as error:

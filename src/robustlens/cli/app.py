@@ -77,8 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in `robustlens ... | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except KeyboardInterrupt:
-        return _fail(130, f"robustlens: interrupted; {_continues(words)}.")
+    except KeyboardInterrupt as error:
+        saved = f"{error}; " if str(error) else ""
+        return _fail(130, f"robustlens: interrupted; {saved}{_continues(words)}.")
     return answer.code
 
 

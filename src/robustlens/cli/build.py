@@ -11,7 +11,7 @@ from tyro.conf import subcommand
 from robustlens import constructed
 from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, Command, device
-from robustlens.cli.images import compare_classes, described, heading
+from robustlens.cli.images import compare_classes, described, heading, limited
 from robustlens.constructed.pushing import Hold
 from robustlens.data import Dataset, load
 from robustlens.data.saved import CARD, read_card
@@ -28,9 +28,7 @@ class BuildSet(Command):
     data: str  # images to start from: a name from "robustlens data list", or a path
     out: Path  # the folder that becomes the set; the same command goes on with one that was stopped
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = (
-        None  # module:function that returns your model, for [0, 1] images; or a name
-    )
+    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
     size: int | None = None  # crop and resize images of different sizes to this side
     limit: int = 0  # this many training images, alike from every class; 0: all
     batch_size: int = 250  # images made at once; part of what the set is
@@ -52,7 +50,7 @@ class BuildSet(Command):
         net = self.net(self.weights, self.model)
         source = load(self.data, size=self.size)
         compare_classes(net.card.get("classes", ()), source)
-        source = on_device_of(net.model, source.take(self.limit) if self.limit else source)
+        source = on_device_of(net.model, limited(source, self.limit))
         found = (self.out / "train" / CARD).exists()
         self.builder()(source, net, self.out, **self.settings())
         return _answer(self.out, read_card(self.out / "train"), source, found)

@@ -9,7 +9,7 @@ import tyro
 
 from robustlens.cli.build import build
 from robustlens.cli.command import Answer, Build, Command
-from robustlens.cli.images import described
+from robustlens.cli.images import described, reading
 from robustlens.data import SOURCES, Source, contact_sheet, get, load
 from robustlens.data.dataset import numbered
 from robustlens.data.holdout import words
@@ -124,6 +124,7 @@ class DataShow(Command):
             "images": len(data),
             "held out": described(data)["held out"],
             "shape": data.shape,
+            "reading": reading(data),
             "classes": data.classes,
             "digest": data.digest,
             "sheet": str(path),
@@ -133,6 +134,7 @@ class DataShow(Command):
             f"{channels} channel{'s' if channels > 1 else ''}, {len(data.classes)} classes, "
             f"digest {data.digest}\nclasses: {numbered(data.classes)}\nsheet: {path}"
         )
+        text += f"\npixels: {data.reading.resized}" * bool(data.reading.resized)
         return Answer(payload, text)
 
 

@@ -1,6 +1,7 @@
 """`robustlens evaluate`: how accurate a model is, as images are and under attack."""
 
 from dataclasses import asdict, dataclass
+from inspect import signature
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,17 +11,20 @@ from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.cli.images import described, heading, images
+from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
-from robustlens.data.dataset import numbered
 from robustlens.errors import AnotherRun, InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
 from robustlens.evaluation.ledger import put_aside
+from robustlens.evaluation.records import parse
 from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
 from robustlens.provenance import Provenance, clock
+
+SETTINGS = ("version", "steps", "restarts", "queries")
+"""Flags that are an attack's settings, where it has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +56,12 @@ class Evaluate(Command):
     norm: str = "l2"  # linf, l2 or l1
     eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
     attack: str = "pgd"  # autoattack, pgd, apgd, fab, square, ddn, fmn and others
-    version: str | None = None  # of autoattack: standard, plus or rand
+    version: str | None = None  # of autoattack: standard, adaptive, plus or rand
     steps: int | None = None  # of the attack; its own default if not given
     restarts: int | None = None  # of the attack; its own default if not given
     queries: int | None = None  # of a black-box attack; its own default if not given
     seed: int = 0
-    batch_size: int = 250
+    batch_size: int | None = None  # images saved together; default: a quarter, 16 to 250
     records: Path | None = None  # one JSON line per image; default: in runs/evaluations
     resume: bool = False  # only go on: refuse a file with the records of another run
     anew: bool = False  # begin again, with the records of the same run put aside
@@ -67,12 +71,12 @@ class Evaluate(Command):
     def run(self) -> Answer:
         """Measure it."""
         attack = self._attack()
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
         found = brought(self.weights, self.model, device(self.device))
         model = found.model
         data = on_device_of(model, images(self.data, self.split, self.size, [found]))
-        data = data.take(self.limit) if self.limit else data
+        data = limited(data, self.limit)
         check_scale(attack.ball, data.shape)
         probe(model, data, attack=self.attack)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
@@ -90,25 +94,42 @@ class Evaluate(Command):
 
         def measured() -> Evaluation:
             return attacked_accuracy(
-                model, data, attack, seed=self.seed, batch_size=self.batch_size, save=save
+                model, data, attack, seed=self.seed, batch_size=size, save=save
             )
 
+        size = self.batch_size or usual_batch(len(data))
         if self.anew:
             put_aside(save)
         try:
-            return measured()
-        except AnotherRun as error:
-            if self.resume:
-                raise
-            put_aside(save, error.received)
-            return measured()
+            try:
+                return measured()
+            except AnotherRun as error:
+                if self.resume:
+                    raise
+                put_aside(save, error.received)
+                return measured()
+        except KeyboardInterrupt:
+            saved = f"{rows_saved(save)} of {len(data)} rows are saved in {save}"
+            raise KeyboardInterrupt(saved) from None
 
     def _attack(self) -> Bound:
         if self.attack not in ATTACKS:
             raise UnknownName("attack", self.attack, ATTACKS)
-        given = {name: getattr(self, name) for name in ("version", "steps", "restarts", "queries")}
+        method, within = ATTACKS[self.attack], ball(self.norm, self.eps)
+        known = [name for name in SETTINGS if name in signature(method).parameters]
+        given = {name: getattr(self, name) for name in SETTINGS}
         given = {name: value for name, value in given.items() if value is not None}
-        return bind(ATTACKS[self.attack], ball(self.norm, self.eps), **given)
+        for name, value in given.items():
+            if name not in known:
+                flags = ", ".join(f"--{own}" for own in known)
+                raise InputError(
+                    f"--{name} with --attack {self.attack}",
+                    f"its own settings: {flags}" if flags else "an attack that has that setting",
+                    f"leave out --{name}, or change --attack",
+                )
+            if isinstance(value, int) and value < 1:
+                raise InputError(f"--{name} {value}", "at least 1", f"change --{name}")
+        return bind(method, within, **given)
 
     def _digest(self) -> str:
         """Name the run: by all that changes its records."""
@@ -116,11 +137,27 @@ class Evaluate(Command):
         return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
 
 
+def usual_batch(n: int) -> int:
+    """Return how many of n images are attacked together: a quarter, but 16 at least, 250 at most.
+
+    Rows are saved batch by batch: of a few photographs, too, a kill loses only a part. Up to 32
+    images are one batch.
+    """
+    return 250 if n <= 32 else min(250, max(16, -(-n // 4)))
+
+
+def rows_saved(save: Path) -> int:
+    """Return how many rows are in a file of records and its parts, 0 of none."""
+    parts = [save, *save.parent.glob(f"{save.name}.part*")]
+    return sum(len(parse(part)[1]) for part in parts if part.exists() and part.stat().st_size)
+
+
 def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) -> Answer:
     numbers = {"clean accuracy": result.clean, result.name: result.rate}
     per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
     payload = {
         "images": described(data),
+        "reading": reading(data),
         "numbers": {name: rate._asdict() for name, rate in numbers.items()},
         "broken_by": result.broken_by(),
         "unconfirmed": result.unconfirmed,
@@ -131,12 +168,12 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     }
     broken = result.broken_by()
     lines = [f"{heading(data)}, 95 % intervals, {where.seconds:.0f} s"]
-    lines += [f"  classes: {numbered(data.classes)}"]
+    lines += about(data)
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     if result.unconfirmed:
         lines.append(f"  contradicted by a last look: {result.unconfirmed}")
-    lines += [f"  {line}" for line in extremes(per_class)]
+    lines += [f"  under attack, {line}" for line in extremes(per_class)]
     return Answer(payload, "\n".join([*lines, f"  records: {save}"]))
 
 

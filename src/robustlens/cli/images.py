@@ -42,6 +42,14 @@ def images(name: str, split: str | None, size: int | None, models: Sequence[Chec
     return data
 
 
+def limited(data: Dataset, limit: int) -> Dataset:
+    """Return this many images, alike from every class; 0: all. Raises `InputError` for others."""
+    if not 0 <= limit <= len(data):
+        what = f"--limit {limit} for the {len(data)} images of {data.name}"
+        raise InputError(what, f"1 to {len(data)}, or 0 for all", "change --limit")
+    return data.take(limit) if limit else data
+
+
 def compare_classes(known: Sequence[str], data: Dataset) -> None:
     """Warn when the classes that a model knows have other names than those of the data.
 
@@ -68,9 +76,14 @@ def compare_classes(known: Sequence[str], data: Dataset) -> None:
         )
 
 
+def about(data: Dataset) -> list[str]:
+    """Return the lines under the first: the order of the classes, and what was resized."""
+    resized = data.reading.resized
+    return [f"  classes: {numbered(data.classes)}"] + [f"  pixels: {resized}"] * bool(resized)
+
+
 def described(data: Dataset) -> dict[str, Any]:
     """Return the images of a command for its JSON: how many, of which split, what is held out.
-
     "held out" counts the images that training on these data leaves for "test", where they are cut.
     """
     split, n, whole = data.piece or (None, len(data), len(data))
@@ -82,6 +95,20 @@ def described(data: Dataset) -> dict[str, Any]:
         "cut from": whole,
         "held out": n if split == "test" and n < whole else whole - n,
         "classes": list(data.classes),
+    }
+
+
+def reading(data: Dataset) -> dict[str, Any]:
+    """Return for the JSON of a command what became of the files as they were read.
+
+    "left out" counts the files of a folder that were not read, by why; "read otherwise" those that
+    were, in a way one might not expect; "resized" says from which sizes to which, or nothing.
+    """
+    found = data.reading
+    return {
+        "left out": dict(found.left_out),
+        "read otherwise": dict(found.otherwise),
+        "resized": found.resized,
     }
 
 

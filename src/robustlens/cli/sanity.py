@@ -4,14 +4,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robustlens.balls import ball
-from robustlens.cli.bring import brought
+from robustlens.cli.bring import ask, brought
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.cli.images import described, heading, images
-from robustlens.data.dataset import numbered
+from robustlens.cli.images import about, described, heading, images, reading
+from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.evaluation.scale import check_scale
 from robustlens.provenance import clock
-from robustlens.sanity import check_model
+from robustlens.sanity import Outcome, check_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +43,28 @@ class Sanity(Command):
         model = found.model
         data = on_device_of(model, images(self.data, self.split, self.size, [found]))
         check_scale(within, data.shape)
+        if self.limit < 1:
+            raise InputError(f"--limit {self.limit}", "at least 1 image", "change --limit")
+        ask(model, data)
         with clock() as seconds:
             checks = check_model(model, data, within, images=self.limit, seed=self.seed)
         where = origin(self, data, self.seed, seconds())
         warned = [check.name for check in checks if check.warned]
+        unsure = [check.name for check in checks if check.outcome is Outcome.UNDECIDED]
         foot = f"{len(warned)} of {len(checks)} checks warn" + (
             f": {', '.join(warned)}" * bool(warned)
         )
+        left = sum(check.outcome is Outcome.SKIPPED for check in checks)
+        foot += f", {left} could not be made" * bool(left)
+        foot += f"; undecided, with so few images: {', '.join(unsure)}" * bool(unsure)
         head = f"{heading(data)}; at most {self.limit} are looked at"
-        head = f"{head}\n  classes: {numbered(data.classes)}"
+        head = "\n".join([head, *about(data)])
         payload = {
             "images": described(data),
+            "reading": reading(data),
             "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
             "warned": warned,
+            "undecided": unsure,
             "provenance": where.as_dict(),
         }
         return Answer(payload, "\n".join([head, *map(str, checks), foot]))

@@ -9,8 +9,7 @@ from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, Command, device, origin
-from robustlens.cli.images import described, heading, images
-from robustlens.data.dataset import numbered
+from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import on_device_of, transfer_matrix
 from robustlens.evaluation.scale import check_scale
@@ -54,7 +53,7 @@ class Transfer(Command):
         first = next(iter(models.values()))
         chosen = images(self.data, self.split, self.size, list(found.values()))
         data = on_device_of(first, chosen)
-        data = data.take(self.limit) if self.limit else data
+        data = limited(data, self.limit)
         check_scale(within, data.shape)
         for model in models.values():
             probe(model, data)
@@ -71,18 +70,18 @@ class Transfer(Command):
         clean = {name: table.accuracy(name)._asdict() for name in models}
         payload = {
             "images": described(data),
+            "reading": reading(data),
             "attack": table.attack,
             "pairs": cells,
             "clean accuracy": clean,
             "provenance": where.as_dict(),
         }
         head = f"{heading(data)}, {table.attack}, 95 % intervals, {where.seconds:.0f} s"
-        order = f"  classes: {numbered(data.classes)}"
-        return Answer(payload, f"{head}\n{order}\n\n{table}")
+        return Answer(payload, "\n".join([head, *about(data), "", str(table)]))
 
     def _models(self) -> dict[str, Checkpoint]:
         if len(self.weights) < 2:
-            raise InputError(f"{len(self.weights)} models", "two or more", "change --weights")
+            raise InputError(f"--weights names {len(self.weights)} of them", "two or more models")
         names = self.names or _names(self.weights)
         if len(set(names)) != len(self.weights):
             raise InputError(

@@ -7,7 +7,7 @@
 Pixels stay uint8 in memory (or in a memory map, see `saved`) and become floats a batch at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -32,11 +32,23 @@ class Piece(NamedTuple):
     whole: int  # images it was cut from; `n` where the split is the source's own
 
 
+class Reading(NamedTuple):
+    """What became of the files as a folder was read, in words, with counts of files."""
+
+    left_out: Mapping[str, int] = {}
+    otherwise: Mapping[str, int] = {}  # read, but not as one might expect
+    resized: str = ""  # from which sizes to which, and how
+
+
+READ_AS_IT_IS = Reading()
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled images: uint8 `images` (n, c, h, w), int64 `labels` (n,), class names, a name.
 
-    `piece` says which images of a source these are, or were taken from, where `load` knows.
+    `piece` says which images of a source these are, or were taken from, where `load` knows;
+    `reading` what was left out and what was resized as they were read. Neither is in the digest.
     Raises `InputError` when dtypes, shapes or lengths disagree, when there is no image, when a
     label has no class, or when two classes have one name.
     """
@@ -46,6 +58,7 @@ class Dataset:
     classes: tuple[str, ...]
     name: str
     piece: Piece | None = None
+    reading: Reading = READ_AS_IT_IS
 
     def __post_init__(self) -> None:
         _check_images(self.images)

@@ -8,15 +8,16 @@ One line on standard error counts what was left out, and why.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from robustlens.data.dataset import Dataset, Piece
+from robustlens.data.dataset import Dataset, Piece, Reading
 from robustlens.data.holdout import members
-from robustlens.data.listing import Listing, Notes, divisions, listings, readable
+from robustlens.data.listing import OUT, Listing, Notes, divisions, listings, readable
 from robustlens.data.packed import Bytes, gather, planes, threaded
 from robustlens.data.pictures import Look, look, upright
 from robustlens.errors import InputError
@@ -51,7 +52,8 @@ def read(folder: Path, split: str, size: int | None) -> Dataset:
     decode = partial(_decode, looks=looks, mode=mode, size=size)
     images = gather("decoding images", decode, chosen.paths)
     name = readable(folder.name or folder.resolve().name)
-    return Dataset(torch.from_numpy(images), chosen.labels, chosen.classes, name, piece)
+    reading = _reading(notes, [looks[path].size for path in chosen.paths], size)
+    return Dataset(torch.from_numpy(images), chosen.labels, chosen.classes, name, piece, reading)
 
 
 def _chosen(found: dict[str, Listing], split: str) -> tuple[Listing, Piece]:
@@ -62,6 +64,33 @@ def _chosen(found: dict[str, Listing], split: str) -> tuple[Listing, Piece]:
     kept = members(labels, split)
     paths = [path for path, keep in zip(paths, kept.tolist(), strict=True) if keep]
     return Listing(paths, labels[kept], classes), Piece(split, len(paths), len(labels))
+
+
+def _reading(notes: Notes, sizes: Sequence[tuple[int, int]], size: int | None) -> Reading:
+    """Return what was left out, what was read in a way of its own, and what was resized."""
+    met = {
+        f"{kind}s {what}": count
+        for (kind, what), count in sorted(notes.items())
+        if count and OUT not in what
+    }
+    out: Counter[str] = Counter()
+    for (kind, what), count in notes.items():
+        if OUT in what:
+            out[f"{kind}s {what.removeprefix(f'{OUT}, ')}"] += count
+    return Reading(dict(sorted(out.items())), met, _resized(sizes, size))
+
+
+def _resized(sizes: Sequence[tuple[int, int]], size: int | None) -> str:
+    """Say from which sizes to which pictures were brought; "" where all had it."""
+    counts = Counter(sizes)
+    if size is None or set(counts) == {(size, size)}:
+        return ""
+    if len(counts) <= 4:
+        listed = ", ".join(f"{w}x{h} ({n})" for (w, h), n in sorted(counts.items()))
+    else:
+        (w, h), *_, (wide, high) = sorted(counts, key=lambda s: (s[0] * s[1], s))
+        listed = f"{len(counts)} sizes between {w}x{h} and {wide}x{high}"
+    return f"the middle square of each, resized to {size}x{size} (Lanczos); they were {listed}"
 
 
 def _say(folder: Path, notes: Notes) -> None:

@@ -31,6 +31,8 @@ ROLES = {
 """Names of split folders, in small letters; "val" holds the test images where "test" is absent."""
 LITTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
+OUT = "left out"
+"""How the note on a file begins that is not read."""
 Notes = Counter[tuple[str, str]]
 """How many files were met of a kind: its name, and what was done with them."""
 
@@ -82,7 +84,7 @@ def listings(folder: Path, notes: Notes) -> dict[str, Listing]:
     beside = set(_children(folder)) - set(splits.values())
     for path in beside:
         kind = "folder" if path.is_dir() else "file"
-        notes[kind, f"left out, beside {' and '.join(p.name for p in splits.values())}"] += 1
+        notes[kind, f"{OUT}, beside {' and '.join(p.name for p in splits.values())}"] += 1
     found = {split: _list(place, notes) for split, place in splits.items()}
     different = set.symmetric_difference(*(set(found[s].classes) for s in (*found, *found)[:2]))
     if different and len(found) > 1:
@@ -107,14 +109,16 @@ def _list(folder: Path, notes: Notes) -> Listing:
     places = sorted(_subfolders(folder), key=lambda place: place.name)
     if not places:
         raise InputError(
-            f"{folder} holds no folders", f"{folder}/CLASS/*{{{','.join(SUFFIXES)}}}, a data set"
+            f"{folder} holds no folders",
+            f"{folder}/CLASS/*{{{','.join(SUFFIXES)}}}, a data set",
+            "name the folder that holds one folder for each class",
         )
     for path in _children(folder):
         if path.is_symlink() and not path.exists():
             raise InputError(f"the link {path} leads nowhere", "a folder", "mend or remove it")
         if not path.is_dir():
             kind = "picture" if _is_picture(path) else "file"
-            notes[kind, "left out, outside the class folders"] += 1
+            notes[kind, f"{OUT}, outside the class folders"] += 1
     _warn_of_twins(places, notes)
     groups = [_pictures(place, notes) for place in places]
     labels = torch.arange(len(groups)).repeat_interleave(torch.tensor([len(g) for g in groups]))
@@ -136,7 +140,7 @@ def _pictures(folder: Path, notes: Notes) -> list[Path]:
     for path in _walk(folder, set()):
         if not _is_picture(path):
             ending = path.suffix.lower() or "no ending"
-            notes["file", f"left out, no picture by its name ({readable(ending)})"] += 1
+            notes["file", f"{OUT}, no picture by its name ({readable(ending)})"] += 1
             continue
         found.append(path)
         if path.parent != folder:

@@ -154,8 +154,9 @@ def _sized(data: Dataset, size: int | None) -> Dataset:
             "a folder of images, or a size that divides the side of square ones",
             "leave --size out",
         )
-    parts = torch.split(data.images, PART)
-    return replace(data, images=torch.cat([_shrunk(part, size) for part in parts]))
+    images = torch.cat([_shrunk(part, size) for part in torch.split(data.images, PART)])
+    how = f"shrunk from {width}x{height} to {size}x{size}, each pixel the mean of a block"
+    return replace(data, images=images, reading=data.reading._replace(resized=how))
 
 
 def _shrunk(images: Tensor, size: int) -> Tensor:

@@ -35,7 +35,7 @@ from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
 from robustlens.files import AnyPath
 from robustlens.modes import frozen
 from robustlens.objectives import logit_margin
-from robustlens.progress import Note, bar
+from robustlens.progress import Note, bar, within
 from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Attack, Images, Labels, Logits, Model
@@ -218,8 +218,9 @@ def _walk(
         for start in ledger.todo:
             rows = slice(start, start + size)
             x, y = unit(data.images[rows]), data.labels[rows]
-            yield start, x, y
-            advance(len(x), note and note(ledger.records))
+            with within(advance, len(x)) as rest:
+                yield start, x, y
+            advance(rest(), note and note(ledger.records))
 
 
 def _so_far(records: list[Record]) -> dict[str, str]:

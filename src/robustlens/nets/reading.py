@@ -5,14 +5,15 @@ r = features(model, x)                     # what the layer that gives the logit
 maps = features(model, x, "layer3.1")      # the output of any module, by its name
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from robustlens.answers import Answers
+from robustlens.answers import Answers, answered
+from robustlens.doubts import probabilities
 from robustlens.errors import InputError, UnknownName
 from robustlens.modes import frozen
 from robustlens.types import Images, Logits, Model
@@ -24,15 +25,16 @@ def logits(model: Model, x: Images) -> Logits:
 
 
 def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
-    """Return the representation of images, differentiable with respect to `x`.
+    """Return the representation of images, differentiable with respect to `x`; `x` stays as it is.
 
     Without `layer` it is what the model's head receives (the penultimate layer, (b, f); for what
     the head is see `head_of`); with it, the output of the module of that name, as in
-    `model.named_modules()`.
+    `model.named_modules()`, one entry an image: of several calls the last, and of a tuple (as an
+    LSTM or an attention returns) or a mapping its first entry, where that is a tensor.
 
     Raises:
         UnknownName: no module has that name.
-        InputError: there is no linear head, or the module did not run.
+        InputError: there is no linear head, or the module did not run, or returned something else.
     """
     if layer is None:
         return _head_call(model, x).received
@@ -41,24 +43,40 @@ def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
         raise UnknownName("layer", layer, (name for name in modules if name))
     seen: list[Tensor] = []
 
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        seen.append(output.clone())  # the next layer may work in place
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        seen[:] = [_first(output, layer, len(x)).clone()]  # the next layer may work in place
 
     handle = modules[layer].register_forward_hook(keep)
     try:
-        model(x)
+        model(x.clone())  # it may write into its input, and need not return logits
     finally:
         handle.remove()
     if not seen:
         raise InputError(f"layer {layer!r} did not run", "a module of the forward pass")
-    return seen[-1]
+    return seen[0]
+
+
+def _first(output: Any, layer: str, count: int) -> Tensor:
+    """Return what a layer says of each image, or raise `InputError` in words."""
+    parts = list(output.values()) if isinstance(output, Mapping) else output
+    first = next(iter(parts), None) if isinstance(parts, tuple | list) else parts
+    if isinstance(first, Tensor) and first.shape[:1] == (count,):
+        return first
+    kind = type(output).__name__
+    said = f"shape {tuple(first.shape)}" if isinstance(first, Tensor) else f"a {kind}"
+    raise InputError(
+        f"layer {layer!r}, which returns {said} for {count} images",
+        "a tensor whose first axis counts the images, alone or first in a tuple",
+        "name another layer",
+    )
 
 
 def head_of(model: nn.Module, x: Images) -> nn.Linear:
     """Return the linear layer that gives the logits of images, by use and not by registration.
 
-    It is the one whose output is what the model returns; where none is (the logits are scaled
-    after it, say), the last one that ran with an output for each class on which they depend.
+    Its output is what the model returns, or becomes it by what leaves each class its own: a
+    scale, a shift, a softmax or its logarithm, an increasing function of each entry. That is seen
+    at the first image, by the derivative of the logits with respect to the output.
 
     Raises:
         InputError: no linear layer is; the words name the module to read instead.
@@ -94,18 +112,16 @@ class _Call(NamedTuple):
 def _head_call(model: nn.Module, x: Images) -> _Call:
     with _calls(model) as calls:
         z = logits(model, x)
-    for call in reversed(calls):
-        if call.gave is z or (call.gave.shape == z.shape and call.gave.data_ptr() == z.data_ptr()):
-            return call
     wide = [call for call in calls if call.gave.shape == z.shape]
-    for call in reversed(wide if len(wide) > 1 else []):
-        if torch.equal(call.gave.to(z.dtype), z):
+    for call in reversed(wide):
+        if torch.allclose(answered(call.gave.to(z.dtype)), z, rtol=0, atol=0, equal_nan=True):
             return call
-    leads = _leads(model, x) if wide else []
-    found = [call for call, does in zip(wide, leads, strict=False) if does]
-    if not found:
-        raise _headless(model, x, z.shape[1])
-    return found[-1]
+    share = list(zip(wide, _becomes_the_logits(model, x) if wide else [], strict=False))
+    for call, whole in reversed(share):
+        if whole:
+            return call
+    others = [call.module for call, whole in share if whole is not None]
+    raise _headless(model, x, z.shape[1], others[-1] if others else None)
 
 
 @contextmanager
@@ -115,7 +131,8 @@ def _calls(model: nn.Module) -> Iterator[list[_Call]]:
 
     def keep(module: nn.Module, inputs: Any, named: Any, output: Tensor) -> None:
         assert isinstance(module, nn.Linear)
-        seen.append(_Call(module, inputs[0] if inputs else named["input"], output))
+        received = inputs[0] if inputs else named["input"]
+        seen.append(_Call(module, received.clone(), output))  # it may be worked on in place
 
     with ExitStack() as hooks:
         for module in model.modules():
@@ -124,27 +141,70 @@ def _calls(model: nn.Module) -> Iterator[list[_Call]]:
         yield seen
 
 
-def _leads(model: nn.Module, x: Images) -> list[bool]:
-    """Say of each use of a linear layer with an output for each class if the logits depend on it.
+def _becomes_the_logits(model: nn.Module, x: Images) -> list[bool | None]:
+    """Say of each use of a linear layer with an output for each class if it gives the logits.
 
-    Asked with the first image, by the gradient; without one the answer is yes.
+    None: it has nothing to do with them. Asked with the first image, by derivatives; where there
+    are none, by the values of all images.
     """
-    with frozen(model), torch.enable_grad(), _calls(model) as calls:
-        z = logits(model, x[:1].detach().requires_grad_(True))
+    with torch.inference_mode(False), frozen(model), torch.enable_grad(), _calls(model) as calls:
+        first = x[:1].detach().clone().requires_grad_(True)
+        z = logits(model, first)
         wide = [call.gave for call in calls if call.gave.shape == z.shape]
-        if not (z.requires_grad and all(gave.requires_grad for gave in wide)):
-            return [True] * len(wide)
-        found = torch.autograd.grad(z.sum(), wide, allow_unused=True)
-    return [gradient is not None for gradient in found]
+        if z.requires_grad and all(gave.requires_grad for gave in wide):
+            z = z.clamp_min(torch.finfo(z.dtype).tiny).log() if probabilities(z.detach()) else z
+            return [_gives(gave, z, first) for gave in wide]
+    with frozen(model), torch.no_grad(), _calls(model) as calls:
+        z = logits(model, x)
+        return [_same_but_for_scale(c.gave, z) for c in calls if c.gave.shape == z.shape]
 
 
-def _headless(model: nn.Module, x: Images, classes: int) -> InputError:
+def _gives(gave: Tensor, z: Logits, x: Images) -> bool | None:
+    """Say whether logits (1, k) of an image are made of this output alone, class by class."""
+    rows = [torch.autograd.grad(one, gave, retain_graph=True, allow_unused=True)[0] for one in z[0]]
+    found = [row for row in rows if row is not None]
+    if not found:
+        return None
+    slope = torch.cat(found) if len(found) == len(rows) else gave.new_zeros(len(rows), len(rows))
+    if not _class_by_class(slope):
+        return False
+    weights = torch.linspace(-1, 1, len(rows), dtype=slope.dtype, device=slope.device)
+    by_it = torch.autograd.grad(gave[0] @ (weights @ slope), x, retain_graph=True)[0]
+    by_all = torch.autograd.grad(z[0] @ weights.to(z.dtype), x, retain_graph=True)[0]
+    return float((by_it - by_all).abs().max()) <= 1e-3 * float(by_all.abs().max())
+
+
+def _class_by_class(slope: Tensor) -> bool:
+    """Say whether logits z_i = f_i(g_i) + c(g) of an output g have this derivative (k, k).
+
+    The f_i are increasing; they are one scale (a softmax's logarithm has a c), or c is nothing.
+    """
+    slope = slope.double()
+    own = slope.diagonal()
+    common = (slope.sum(dim=0) - own) / (len(own) - 1)
+    rises = own - common
+    slack = 1e-3 * float(rises.abs().max())
+    fits = (slope - rises.diag() - common).abs().max() <= slack
+    one_scale = rises.max() - rises.min() <= slack
+    return bool(rises.min() > 0) and bool(fits & (one_scale | (common.abs().max() <= slack)))
+
+
+def _same_but_for_scale(gave: Tensor, z: Logits) -> bool:
+    """Say whether logits are an output times one positive number, plus one number a row."""
+    z = z.log() if probabilities(z.detach()) else z
+    own, ours = (part.double() - part.double().mean(dim=1, keepdim=True) for part in (gave, z))
+    scale = (own * ours).sum() / own.square().sum()
+    return bool(scale > 0) and torch.allclose(scale * own, ours, rtol=1e-3, atol=1e-5)
+
+
+def _headless(model: nn.Module, x: Images, classes: int, last: nn.Linear | None) -> InputError:
     """Return the error that names what to read instead: what ran before the layer of the classes.
 
-    That layer is the last one with weights that gave one value, or one map, for each class.
+    That layer is the last one with weights that gave one value, or one map, for each class; where
+    it is a linear one, whose output is not the logits, what ran last is named.
     """
-    names = list[str]()
-    before = ""
+    names, before = list[str](), ""
+    modules = {name: module for name, module in model.named_modules() if name}
     with ExitStack() as hooks:
 
         def note(name: str) -> Any:
@@ -152,22 +212,27 @@ def _headless(model: nn.Module, x: Images, classes: int) -> InputError:
                 nonlocal before
                 weighty = next(module.parameters(recurse=False), None) is not None
                 if weighty and isinstance(output, Tensor) and output.shape[1:2] == (classes,):
-                    before = names[-1] if names else ""
+                    before = "" if module is last else names[-1] if names else ""
                 names.append(name)
 
             return keep
 
-        for name, module in model.named_modules():
-            if name and not any(module.children()):
+        for name, module in modules.items():
+            if not any(module.children()):
                 hooks.callback(module.register_forward_hook(note(name)).remove)
         with frozen(model), torch.no_grad():
-            model(x[:1])
-    named = f"layer={before!r}" if before else "layer="
+            logits(model, x[:1])
+    before = before or (names[-1] if names and last is not None else "")
     ran = f", such as one of {', '.join(names[-4:])}" if names else ""
+    of = next((repr(name) for name, module in modules.items() if module is last), "the model")
+    if last is not None:
+        whose = f"whose {classes} logits are the output of {of} only after more than a scale, "
+        whose += "a shift or a softmax, so that no linear layer is the last"
+    else:
+        whose = f"whose {classes} logits come from no linear layer that ran"
     linear = any(isinstance(module, nn.Linear) for module in model.modules())
-    whose = f"whose {classes} logits come from no linear layer that ran"
     return InputError(
         f"a {type(model).__name__} {whose}" if linear else "a model without a linear layer",
         f"the name of a module that ran{ran}",
-        f"pass {named}",
+        f"pass layer={before!r}" if before else "pass layer=",
     )

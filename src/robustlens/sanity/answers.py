@@ -8,6 +8,7 @@ Nothing is attacked here: forward passes only.
 import torch
 from torch import nn
 
+from robustlens.answers import Answers
 from robustlens.doubts import MODE, RANDOM, gap, probabilities, untouched
 from robustlens.modes import frozen
 from robustlens.sanity.check import NOTICEABLE, Check, judged, share
@@ -29,15 +30,17 @@ def softmax_output(z: Logits) -> Check:
         {"lowest": low, "highest": high, "distance of a row's sum from 1": total},
         "Rows in [0, 1] that sum to 1 are probabilities, of which a loss takes the softmax again.",
         "Return the logits: drop the softmax at the end of the model.",
+        "every row lies in [0, 1] and sums to 1",
     )
 
 
 def random_output(model: Model, x: Images) -> Check:
     """Warn if two passes over the same images differ, as given or in evaluation mode."""
+    ask = Answers(model)
     with torch.no_grad(), untouched(model, x):
-        given = gap(model(x), model(x))
+        given = gap(ask(x), ask(x))
         with frozen(model):
-            held = gap(model(x), model(x))
+            held = gap(ask(x), ask(x))
     return judged(
         "the same image gets the same answer",
         max(given, held) > RANDOM,
@@ -45,15 +48,17 @@ def random_output(model: Model, x: Images) -> Check:
         "The model draws random numbers, so that a gradient is not the gradient of the next answer "
         "and every repetition of an attack gets another chance.",
         "Switch dropout and noise off, or average over the randomness (Athalye et al. 2018, EOT).",
+        f"a change > {RANDOM:g} of the logits' spread",
     )
 
 
 def training_mode(model: Model, x: Images) -> Check:
     """Warn if the model as given answers otherwise than in evaluation mode."""
+    ask = Answers(model)
     with torch.no_grad(), untouched(model, x):
-        given = model(x)
+        given = ask(x)
         with frozen(model):
-            held = model(x)
+            held = ask(x)
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     return judged(
         "the model is in evaluation mode",
@@ -62,15 +67,16 @@ def training_mode(model: Model, x: Images) -> Check:
         "Dropout or batch norm works as in training, so that what was measured elsewhere on this "
         "model is of another function.",
         "Call model.eval() before measuring.",
+        f"a change > {MODE:g} of the logits' spread",
     )
 
 
 def alone(model: Model, x: Images) -> Check:
     """Warn if images get another answer alone than in their batch."""
-    some = x[: min(4, len(x))]
+    some, ask = x[: min(4, len(x))], Answers(model)
     with torch.no_grad():
-        apart = torch.cat([model(image[None]) for image in some])
-        together = model(x)
+        apart = torch.cat([ask(image[None]) for image in some])
+        together = ask(x)
     change = gap(together[: len(some)], apart, together)
     return judged(
         "an image's answer is its own",
@@ -79,6 +85,7 @@ def alone(model: Model, x: Images) -> Check:
         "The answer depends on the other images of the batch, so that an attack found in one batch "
         "may fail in another.",
         "Let batch norm use its running statistics: track_running_stats=True, model.eval().",
+        f"a change > {MODE:g} of the logits' spread",
     )
 
 
@@ -96,4 +103,5 @@ def logit_scale(z: Logits, y: Labels) -> Check:
         "Cross-entropy is exactly 0, or the same for all classes, in float32: its gradient says "
         "nothing, whatever the model has learned.",
         "Divide the logits by a constant (decisions stay the same), or attack the margin or DLR.",
+        f"a share > {NOTICEABLE:g}, or a median < {FLAT:g} where logits leave [0, 1]",
     )

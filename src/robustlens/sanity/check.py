@@ -9,12 +9,13 @@ A contest between two attacks on the same images is decided by McNemar's exact t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from robustlens.answers import scores
+from robustlens.answers import Answers, decision
 from robustlens.ascend import gradient_of
 from robustlens.balls import L1, L2, Linf
 from robustlens.errors import InputError, NoGradient
@@ -25,6 +26,10 @@ DOUBT = 0.001
 
 A suite has some ten contests, so that at most one fair model in a hundred meets an alarm by luck.
 It takes 10 images that all speak against the stronger side (2 ** -10 < 0.001)."""
+HINT = 0.05
+"""A contest between this chance and `DOUBT` is undecided: alone it would speak against the stronger
+side, but among ten contests one such meets every third fair model. More images decide it. Neither
+number was chosen by what a model gave."""
 FEWEST = 10
 """With fewer images no contest could be decided at that level."""
 NOTICEABLE = 0.05
@@ -32,11 +37,15 @@ NOTICEABLE = 0.05
 attack that is blind on a share of the images can overstate accuracy by that share."""
 
 
+MORE = "Ask again with more images (--limit, images=)."
+
+
 class Outcome(StrEnum):
     """How a check ended."""
 
     PASSED = "passed"
     WARNED = "warned"
+    UNDECIDED = "undecided"  # something speaks against the model, but not enough: ask more images
     SKIPPED = "skipped"  # it could not be made; `meaning` says why
 
 
@@ -49,6 +58,7 @@ class Check:
     numbers: Mapping[str, float]
     meaning: str
     advice: str
+    rule: str = ""  # where it warns, and where it is undecided, fixed before any model was asked
 
     @property
     def warned(self) -> bool:
@@ -58,14 +68,19 @@ class Check:
     def __str__(self) -> str:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in self.numbers.items())
         why = self.meaning if self.outcome is Outcome.SKIPPED else ""
-        head = f"{self.outcome.upper()}  {self.name}: {measured or why}"
+        rule = f" ({self.rule})" if self.rule else ""
+        head = f"{self.outcome.upper()}  {self.name}: {measured or why}{rule}"
+        if self.outcome is Outcome.UNDECIDED:
+            return f"{head}\n  Perhaps chance. {MORE}"
         return f"{head}\n  {self.meaning} {self.advice}" if self.warned else head
 
 
-def judged(name: str, bad: bool, numbers: Mapping[str, float], meaning: str, advice: str) -> Check:
-    """Return a check that warns where the measurement is bad."""
+def judged(
+    name: str, bad: bool, numbers: Mapping[str, float], meaning: str, advice: str, where: str
+) -> Check:
+    """Return a check that warns where the measurement is bad; `where` says in words when it is."""
     outcome = Outcome.WARNED if bad else Outcome.PASSED
-    return Check(name, outcome, numbers, meaning, advice)
+    return Check(name, outcome, numbers, meaning, advice, f"warns where {where}")
 
 
 def skipped(name: str, why: str) -> Check:
@@ -92,11 +107,16 @@ class Subject:
     ball: Linf | L2 | L1
     seed: int
 
+    @cached_property
+    def ask(self) -> Answers:
+        """The model's answers as logits, whatever they come in."""
+        return Answers(self.model)
+
     @classmethod
     def of(cls, model: Model, x: Images, y: Labels, ball: Linf | L2 | L1, seed: int) -> "Subject":
         """Return the subject; a model without gradients is given gradients of zero."""
         with torch.no_grad():
-            (right,) = torch.nonzero(model(x).argmax(dim=1) == y, as_tuple=True)
+            (right,) = torch.nonzero(decision(Answers(model)(x)) == y, as_tuple=True)
         return cls(differentiable(model, x[:1]), x[right], y[right], ball, seed)
 
 
@@ -105,12 +125,13 @@ def differentiable(model: Model, x: Images) -> Model:
 
     So a model that rounds through bytes or numpy, say, can be attacked, in vain, and be warned of.
     """
+    ask = Answers(model)
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         try:
-            gradient_of(scores(model(x), x), x)
+            gradient_of(ask(x), x)
         except NoGradient:
-            return lambda image: model(image) + 0.0 * image.flatten(1).sum(dim=1, keepdim=True)
+            return lambda image: ask(image) + 0.0 * image.flatten(1).sum(dim=1, keepdim=True)
     return model
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from robustlens.answers import Answers
 from robustlens.ascend import value_and_gradient
 from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
 from robustlens.errors import InputError, NoGradient
@@ -62,6 +63,7 @@ def loss_surface(
             f"{len(x)} images, {len(y)} labels, {points} points",
             "one image (1, c, h, w) with its label, and at least two points",
         )
+    model = Answers(model)
     up, which = _steepest(model, x, y, ball, seed)
     aside = _random(x, ball, seed, "across")
     offsets = torch.linspace(-reach, reach, points, dtype=x.dtype, device=x.device) * radius(ball)
@@ -89,10 +91,10 @@ def roughness(subject: Subject) -> Check:
     noise is rough. The check speaks of the median image.
     """
     x, y = subject.x[:LINES], subject.y[:LINES]
-    up, _ = _steepest(subject.model, x, y, subject.ball, subject.seed)
+    up, _ = _steepest(subject.ask, x, y, subject.ball, subject.seed)
     offsets = torch.linspace(0, radius(subject.ball), POINTS, dtype=x.dtype, device=x.device)
     with torch.no_grad():
-        lines = [exact_loss(subject.model(x + t * up), y) for t in offsets]
+        lines = [exact_loss(subject.ask(x + t * up), y) for t in offsets]
     loss = torch.stack(lines, dim=1).double()
     first = loss.diff(dim=1)
     total = first.abs().sum(dim=1)
@@ -107,6 +109,7 @@ def roughness(subject: Subject) -> Check:
         "On the way of its own gradient the loss jumps, trembles or does not move at most points: a"
         " landscape on which steps of a gradient lead nowhere.",
         "Look at the picture of `loss_surface`, and attack by queries or by transfer.",
+        f"roughness > {ROUGH:g}, or more than half of the steps are flat",
     )
 
 

@@ -27,9 +27,9 @@ LONGEST = 0.05
 
 def slopes(subject: Subject) -> list[Check]:
     """Return the checks of the gradients at the images."""
-    objective = margin(subject.model, subject.y)
+    objective = margin(subject.ask, subject.y)
     _, gradient = value_and_gradient(objective, subject.x)
-    _, loss_gradient = value_and_gradient(misclassify(subject.model, subject.y), subject.x)
+    _, loss_gradient = value_and_gradient(misclassify(subject.ask, subject.y), subject.x)
     return [
         zero_gradients(gradient),
         saturated_loss(gradient, loss_gradient),
@@ -50,6 +50,7 @@ def zero_gradients(gradient: Points) -> Check:
         "stands still, and its failure says nothing.",
         "Attack without that layer, or with its backward pass replaced (Athalye et al. 2018, BPDA),"
         " or by queries alone.",
+        f"the share of images > {NOTICEABLE:g}",
     )
 
 
@@ -63,6 +64,7 @@ def saturated_loss(gradient: Points, loss_gradient: Points) -> Check:
         "The softmax is so sure that the gradient of cross-entropy is rounded to 0: attacks on that"
         " loss stand still.",
         "Attack the margin or DLR, or divide the logits by a constant.",
+        f"the share > {NOTICEABLE:g}",
     )
 
 
@@ -83,6 +85,7 @@ def broken_gradients(gradient: Points, loss_gradient: Points) -> Check:
         "A gradient that is not finite or the same at all pixels points nowhere.",
         "Look for divisions by 0, roots and logarithms at 0, and layers with a backward pass of "
         "their own.",
+        f"any is not finite, or the share of constant ones > {NOTICEABLE:g}",
     )
 
 
@@ -108,6 +111,7 @@ def finite_differences(subject: Subject, gradient: Points) -> Check:
         "The gradient is not that of the answers, as with a staircase whose backward pass pretends "
         "to be straight: attacks are led astray.",
         "Attack with larger steps, by queries alone, or by transfer; take the layer out to see.",
+        f"the error > {WRONG:g}",
     )
 
 
@@ -115,12 +119,12 @@ def _rise(subject: Subject, x: Points, g: Points, rows: Tensor) -> Values:
     """Return the rise of the margin over a step along g, divided by the rise promised."""
     y = subject.y[rows]
     with torch.no_grad():
-        z = subject.model(x)
+        z = subject.ask(x)
         slope = _size(g)
         length = (RISE * z.abs().amax(dim=1) / slope).clamp_max(LONGEST)
         moved = (x + g * per_example(length / slope, x)).clamp(0.0, 1.0)
         promised = ((moved - x) * g).flatten(1).sum(dim=1)
-        objective = margin(subject.model, y)
+        objective = margin(subject.ask, y)
         measured: Values = (objective(moved) - objective(x)) / promised
     return measured
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from robustlens.answers import scores
 from robustlens.attacks import Bound
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
@@ -93,7 +94,7 @@ def _checks(
     with frozen(model):
         yield alone(model, x)
         with torch.no_grad():
-            z = model(x)
+            z = scores(model(x.clone()), x.double())  # doubles as they are, not shifted
         yield softmax_output(z)
         yield logit_scale(z, y)
         yield normalisation(model, x, y)
