@@ -33,7 +33,7 @@ from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
 from robustlens.rules import AutoStep, Momentum, Rule, Steepest
 from robustlens.sparse import SparseAutoStep, SparseSteepest
-from robustlens.streams import Draws
+from robustlens.streams import Draws, noisy
 from robustlens.types import Images, Labels, Logits, Model
 
 
@@ -236,7 +236,7 @@ def pgd_kl(
     check_images(x, y)
     with frozen(model):
         model = Answers(model)
-        start = x + 0.001 * Draws.of(x, generator).normal(*x.shape[1:])
+        start = noisy(x, 0.001, Draws.of(x, generator))
         rule = _rule(ball, steps, step_size, None)
         return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best
 
