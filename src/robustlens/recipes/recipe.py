@@ -31,9 +31,7 @@ class Recipe:
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
-    loss: str = (
-        "standard"  # standard, adversarial, fgsm, trades, noise, smoothadv, macer, consistency
-    )
+    loss: str = "standard"  # adversarial, fgsm, trades, noise, smoothadv, macer, consistency
     norm: str = "l2"  # of the training attack: linf, l2 or l1
     eps: str = "1.5"  # its radius in [0, 1] units, as 0.5 or 8/255
     steps: int = 5  # its steps
