@@ -265,6 +265,8 @@ def test_plans_that_make_no_sense_are_refused(kind: Any, settings: dict[str, Any
         kind(**settings)
     with pytest.raises(InputError, match=r"n is 0.*change n\)"):
         predict(*plane(4), Gaussian(0.25), n=0)
+    with pytest.raises(InputError, match=r"n = 10 votes at alpha = 0.001.*n >= 11"):
+        predict(*plane(4), Gaussian(0.25), n=10)
 
 
 def test_classes_that_do_not_fit_are_refused() -> None:

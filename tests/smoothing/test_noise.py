@@ -114,6 +114,15 @@ def test_an_unsure_copy_counts_for_no_class(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(pair) == 1
 
 
+def test_what_the_model_sees_is_on_the_grid_and_clipped() -> None:
+    noise = Rounded(0.2)
+    x = torch.tensor([[[[-3.0, 0.1, 0.5, 9.0]]]])
+    assert (255 * noise.seen(x)).flatten().tolist() == pytest.approx([-255, 26, 128, 510])
+    white = torch.ones(1, 1, 2, 2)
+    seen = drawn(noise, white, 20)
+    assert torch.equal(noise.seen(seen), seen)
+
+
 def test_images_off_the_grid_are_refused() -> None:
     bits = torch.zeros(1, 4, dtype=torch.int64)
     for x in (torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), 256 / 255)):

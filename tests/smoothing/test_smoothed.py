@@ -13,6 +13,8 @@ from robustlens.smoothing import (
     Certificate,
     Fixed,
     Gaussian,
+    Noise,
+    Rounded,
     certify,
     challenge,
     denoised,
@@ -47,10 +49,10 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
     assert slope[0, 0, 1, 2].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_no_certificate_breaks_and_a_false_one_does() -> None:
+@pytest.mark.parametrize("noise", [Gaussian(0.25), Rounded(0.25)], ids=str)
+def test_no_certificate_breaks_and_a_false_one_does(noise: Noise) -> None:
     """An attack inside a certificate that finds another class is a bug; far outside it should."""
     model, images = plane(3)
-    noise = Gaussian(0.25)
     rows = list(certify(model, images, noise, Fixed(n=2000), batch_size=2048))
     assert sum(row.predicted >= 0 for row in rows) >= 2
     held = challenge(model, images, rows, noise, batch_size=2048)

@@ -4,6 +4,7 @@ for row in certify(model, data, Gaussian(0.25), Fixed(n=1000), indices=range(500
     row.predicted, row.radius
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.progress import bar
 from robustlens.smoothing.noise import Noise
-from robustlens.smoothing.plan import Fixed, Numbers, Plan, check_alpha, check_counts
+from robustlens.smoothing.plan import Fixed, Numbers, Plan, check_alpha, check_counts, unreachable
 from robustlens.smoothing.records import ABSTAINED, Certificate, Prediction
 from robustlens.smoothing.under_noise import look_under_noise
 from robustlens.smoothing.votes import tally
@@ -101,6 +102,8 @@ def predict(
     """
     check_alpha(alpha)
     check_counts(n, 1, least=1)
+    if 2 * 0.5**n > alpha:
+        raise unreachable(n, alpha, math.ceil(math.log2(2 / alpha)))
     data = on_device_of(model, data)
     wanted = _wanted(indices, len(data))
     return _predictions(model, data, noise, n, alpha, seed, batch_size, wanted)

@@ -127,6 +127,11 @@ class Rounded:
         """How far beyond [0, 1] pixels may go."""
         return max(1, math.floor(6 * self.sigma))
 
+    def seen(self, x: Images) -> Images:
+        """Return what the model gets of noisy images: rounded to the grid and clipped."""
+        levels = (x * LEVELS).round().clamp(-LEVELS * self.reach, LEVELS * (self.reach + 1))
+        return levels / LEVELS
+
     @property
     def table(self) -> Table:
         """The exact distribution of the rounded noise, made once for each sigma."""

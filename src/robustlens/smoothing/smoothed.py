@@ -20,7 +20,7 @@ from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.nets import Averaged
 from robustlens.smoothing.certify import majority
-from robustlens.smoothing.noise import Gaussian, Noise
+from robustlens.smoothing.noise import Gaussian, Noise, Rounded
 from robustlens.smoothing.records import ABSTAINED, Certificate
 from robustlens.streams import normal, stream
 from robustlens.types import Images, Logits, Model
@@ -76,6 +76,19 @@ class Denoised(nn.Module):
         return z
 
 
+class Behind(nn.Module):
+    """A model behind the rounding and clipping of `Rounded` noise: what its certificates are of."""
+
+    def __init__(self, model: Model, noise: Rounded) -> None:
+        super().__init__()
+        self.model, self.noise = model, noise
+
+    def forward(self, x: Images) -> Logits:
+        """Return the model's logits at the rounded images."""
+        z: Logits = self.model(self.noise.seen(x))
+        return z
+
+
 def denoised(denoiser: nn.Module, model: nn.Module) -> Denoised:
     """Return a model to certify: the denoiser first, then a classifier that needs no change.
 
@@ -120,9 +133,13 @@ def challenge(
     sigma, m)`; then n votes decide as `predict` does. A certificate that breaks at a factor <= 1
     is a bug, up to the chance of 2 alpha each. With a factor above 1 it says how tight
     certificates are (Cohen et al. 2019, section 4.2): radii that attacks break are an upper bound.
+    Of `Rounded` noise the model behind rounding is asked, under normal noise in floats, for
+    attacked images are off the grid.
     """
     data = on_device_of(model, data)
     soft, found = smoothed(model, noise.sigma, m, seed=seed), []
+    asked = Behind(model, noise) if isinstance(noise, Rounded) else model
+    drawn = Gaussian(noise.sigma) if isinstance(noise, Rounded) else noise
     for row in rows:
         if row.predicted == ABSTAINED:
             continue
@@ -133,7 +150,7 @@ def challenge(
             generator=stream(seed, "challenge", row.index),
         )  # fmt: skip
         answer = majority(
-            model, away, noise, images=[row.index], purpose="challenge", n=n, alpha=alpha,
+            asked, away, drawn, images=[row.index], purpose="challenge", n=n, alpha=alpha,
             seed=seed, batch_size=batch_size,
         )  # fmt: skip
         distance = float(ball.distance(away, x))
