@@ -17,6 +17,7 @@ from toys import Halfspace, data, plane
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError
+from robustlens.nets import normalised
 from robustlens.smoothing import (
     Certificate,
     Fixed,
@@ -105,6 +106,18 @@ def test_votes_for_the_choice_are_not_those_that_certify(monkeypatch: pytest.Mon
     (row,) = rows(model, images, plan=PLANS[2])
     assert {purpose for purpose, _ in seen} == {"certify"}  # the noiseless answer is the candidate
     assert sum(n for _, n in seen) == row.n
+
+
+def test_noise_goes_in_before_the_models_own_normalisation() -> None:
+    """The same net for images in [-1, 1], behind its normalisation, has the same radii."""
+    model, images = plane(3)
+    inner = Halfspace(model.w / 2, model.b - float(model.w.sum()) / 2)
+    wrapped = normalised(inner, mean=(0.5,), std=(0.5,))
+    pairs = zip(*(rows(net, images, plan=Fixed(n=400)) for net in (model, wrapped)), strict=True)
+    for one, other in pairs:
+        assert other.candidate == one.candidate
+        assert abs(other.votes - one.votes) <= 1  # rounding on the boundary
+        assert other.radius == pytest.approx(one.radius, abs=0.01)
 
 
 def test_memory_does_not_grow_with_n() -> None:

@@ -5,9 +5,10 @@ for row in certify(model, data, Gaussian(0.25), Sequential()):
 certified_accuracy(rows, [0.25, 0.5, 0.75]).rates
 """
 
-from robustlens.smoothing.certify import certify, predict
+from robustlens.smoothing.certify import certify
 from robustlens.smoothing.noise import Gaussian, Noise, Rounded
 from robustlens.smoothing.plan import Fixed, Plan
+from robustlens.smoothing.predict import predict
 from robustlens.smoothing.reading import (
     Average,
     CertifiedCurve,

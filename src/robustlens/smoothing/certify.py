@@ -4,11 +4,9 @@ for row in certify(model, data, Gaussian(0.25), Fixed(n=1000), indices=range(500
     row.predicted, row.radius
 """
 
-import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,21 +15,19 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from robustlens.answers import Answers, decision
-from robustlens.bounds import majority_p_value
 from robustlens.data import Dataset
-from robustlens.data.augment import unit
-from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.progress import bar
 from robustlens.smoothing.noise import Noise
-from robustlens.smoothing.plan import Fixed, Numbers, Plan, check_alpha, check_counts, unreachable
-from robustlens.smoothing.records import ABSTAINED, Certificate, Prediction
+from robustlens.smoothing.plan import Fixed, Numbers, Plan
+from robustlens.smoothing.records import Certificate
 from robustlens.smoothing.under_noise import look_under_noise
 from robustlens.smoothing.votes import tally
-from robustlens.types import Images, Labels, Model
+from robustlens.smoothing.walk import checked_indices, groups, images_of
+from robustlens.types import Images, Model
 
-SELECT, CERTIFY, PREDICT = "select", "certify", "predict"
+SELECT, CERTIFY = "select", "certify"
 """What votes are for; those for one purpose are independent of those for another."""
 
 
@@ -79,93 +75,8 @@ def certify(
     plan = Fixed() if plan is None else plan
     plan.check(alpha, noise.sigma)
     work = _Work(model, on_device_of(model, data), noise, plan, alpha, seed, batch_size)
-    wanted = _wanted(indices, len(data))
+    wanted = checked_indices(indices, len(data))
     return work.rows(wanted)
-
-
-def predict(
-    model: Model,
-    data: Dataset,
-    noise: Noise,
-    *,
-    n: int = 1000,
-    alpha: float = 0.001,
-    seed: int = 0,
-    batch_size: int = 256,
-    indices: Iterable[int] | None = None,
-) -> Iterator[Prediction]:
-    """Yield what the smoothed model answers for each image, or that n votes do not tell.
-
-    With probability >= 1 - alpha for each image, the row abstains or its class is the smoothed
-    model's. Source: Cohen, Rosenfeld, Kolter 2019, section 3.2.1, PREDICT; a two-sided binomial
-    test of the two classes that have most votes. Arguments and errors as `certify`.
-    """
-    check_alpha(alpha)
-    check_counts(n, 1, least=1)
-    if 2 * 0.5**n > alpha:
-        raise unreachable(n, alpha, math.ceil(math.log2(2 / alpha)))
-    data = on_device_of(model, data)
-    wanted = _wanted(indices, len(data))
-    return _predictions(model, data, noise, n, alpha, seed, batch_size, wanted)
-
-
-def _predictions(
-    model: Model, data: Dataset, noise: Noise, n: int, alpha: float, seed: int, size: int,
-    wanted: list[int],
-) -> Iterator[Prediction]:  # fmt: skip
-    with bar("predicting under noise", len(wanted)) as advance:
-        for group, chosen in _groups(wanted, max(1, size // n), len(data)):
-            began = time.perf_counter()
-            x, y = _images(data, group)
-            voted = majority(
-                model, x, noise, y=y, images=group, purpose=PREDICT, n=n, alpha=alpha, seed=seed,
-                batch_size=size,
-            )  # fmt: skip
-            seconds = (time.perf_counter() - began) / len(group)
-            for row, index in enumerate(group):
-                if index in chosen:
-                    yield Prediction(
-                        index=index,
-                        label=int(y[row]),
-                        predicted=voted.classes[row],
-                        votes=voted.votes[row],
-                        n=n,
-                        seconds=seconds,
-                    )
-            advance(len(chosen))
-
-
-class Majority(NamedTuple):
-    """What n votes say of some images: the class that has most, or -1, and its votes."""
-
-    classes: list[int]
-    votes: list[int]
-
-
-def majority(
-    model: Model,
-    x: Images,
-    noise: Noise,
-    *,
-    y: Labels | None = None,
-    images: Sequence[int],
-    purpose: str,
-    n: int,
-    alpha: float,
-    seed: int,
-    batch_size: int,
-) -> Majority:
-    """Return the smoothed model's class at images (b, c, h, w), -1 where n votes do not tell."""
-    with frozen(model):
-        counts = tally(
-            Answers(model, y), x, noise, images=images, seed=seed, purpose=purpose, n=n,
-            batch_size=batch_size,
-        )  # fmt: skip
-    top = counts[:, :-1].topk(2, dim=1)
-    first, second = top.values.T.cpu().numpy()
-    sure = majority_p_value(first, second) <= alpha
-    best = top.indices[:, 0].cpu().numpy()
-    return Majority(np.where(sure, best, ABSTAINED).tolist(), first.tolist())
 
 
 @dataclass(frozen=True)
@@ -185,7 +96,7 @@ class _Work:
         look_under_noise(self.model, self.data, self.noise, seed=self.seed)
         together = max(1, self.batch_size // max(self.plan.lot(0), 1))
         with bar("certifying", len(wanted)) as advance:
-            for group, chosen in _groups(wanted, together, len(self.data)):
+            for group, chosen in groups(wanted, together, len(self.data)):
                 began = time.perf_counter()
                 with frozen(self.model):
                     state = self._certified(group)
@@ -196,7 +107,7 @@ class _Work:
 
     def _certified(self, group: list[int]) -> "_State":
         """Ask about a group of images until all are done; those that are done leave."""
-        x, y = _images(self.data, group)
+        x, y = images_of(self.data, group)
         ask = Answers(self.model, y)
         state = _State(x, y, self._candidates(ask, x, group))
         while len(left := np.flatnonzero(~state.done)):
@@ -273,23 +184,3 @@ class _State:
         for total, classes in ((self.votes, self.candidate), (self.label_votes, self.y.cpu())):
             total[rows] += new.gather(1, classes[mine, None])[:, 0].numpy()
         self.n[rows] += lots
-
-
-def _images(data: Dataset, group: list[int]) -> tuple[Images, Tensor]:
-    chosen = torch.tensor(group, device=data.images.device)
-    return unit(data.images[chosen]), data.labels[chosen]
-
-
-def _wanted(indices: Iterable[int] | None, n: int) -> list[int]:
-    wanted = list(range(n)) if indices is None else sorted({int(index) for index in indices})
-    outside = [index for index in wanted if not 0 <= index < n]
-    if outside:
-        raise InputError(f"index {outside[0]} for {n} images", f"0 to {n - 1}", "change indices")
-    return wanted
-
-
-def _groups(wanted: list[int], size: int, n: int) -> Iterator[tuple[list[int], set[int]]]:
-    """Yield whole groups of neighbours that hold a wanted image, and which of them are wanted."""
-    for number in sorted({index // size for index in wanted}):
-        group = list(range(number * size, min((number + 1) * size, n)))
-        yield group, set(group) & set(wanted)

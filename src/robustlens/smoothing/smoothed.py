@@ -19,8 +19,8 @@ from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.nets import Averaged
-from robustlens.smoothing.certify import majority
 from robustlens.smoothing.noise import Gaussian, Noise, Rounded
+from robustlens.smoothing.predict import majority
 from robustlens.smoothing.records import ABSTAINED, Certificate
 from robustlens.streams import normal, stream
 from robustlens.types import Images, Logits, Model
