@@ -22,7 +22,7 @@ from robustlens.losses import (
     trades,
 )
 from robustlens.recipes import LOSSES as NAMED
-from robustlens.streams import normal, stream
+from robustlens.streams import Shared, normal, stream
 
 Y = torch.tensor([0, 2, 1, 0])
 
@@ -255,6 +255,19 @@ def test_attacks_raise_the_loss_they_are_trained_on(net: Net, x: Tensor) -> None
     net.eval()
     assert LOSSES["adversarial"](net, x, Y, stream(0)) > standard(net, x, Y, stream(0))
     assert LOSSES["trades"](net, x, Y, stream(0)) > standard(net, x, Y, stream(0))
+
+
+@pytest.mark.parametrize("name", sorted(NOISY - {"smoothadv"}))
+def test_processes_that_share_a_batch_share_its_noise(name: str, net: Net, x: Tensor) -> None:
+    """Each half of a batch gets the noise that one process would give it."""
+    net.eval()
+    whole = LOSSES[name](net, x, Y, stream(0)).item()
+    parts = []
+    for rows in (slice(0, 2), slice(2, 4)):
+        generator = Shared.like(stream(0))
+        with generator.part(rows, 4):
+            parts.append(LOSSES[name](net, x[rows], Y[rows], generator).item())
+    assert sum(parts) / 2 == pytest.approx(whole, rel=1e-5)
 
 
 def test_losses_say_what_they_are() -> None:
