@@ -152,7 +152,7 @@ class Rounded:
 
 
 def grid(x: Tensor) -> Tensor:
-    """Return images in [0, 1] as whole numbers of 1/255, int64; refuse what is off the grid."""
+    """Return images in [0, 1] as whole numbers of 1/255, int32; refuse what is off the grid."""
     levels = (x * LEVELS).round()
     if not (torch.equal(levels / LEVELS, x) and bool(((levels >= 0) & (levels <= LEVELS)).all())):
         raise InputError(
@@ -160,7 +160,7 @@ def grid(x: Tensor) -> Tensor:
             "pixels as 8-bit files have them",
             "give uint8 images divided by 255, or take Gaussian noise",
         )
-    return levels.long()
+    return levels.int()
 
 
 def normal_of(bits: Bits, count: int) -> Float[Tensor, "m count"]:

@@ -1,7 +1,7 @@
 """A rounded normal law, drawn exactly: which whole number 62 random bits stand for.
 
     table = rounded_normal(63.75, 510)     # round(63.75 Z), cut to -510 .. 510
-    values, sure = table.look_up(bits)     # int64, bool
+    values, sure = table.look_up(bits)     # int32, bool
 
 The bits are the beginning of a uniform number u in [0, 1): bits <= 2^62 u < bits + 1. The value is
 m where Phi((m - 1/2) / s) < u < Phi((m + 1/2) / s). Each threshold is held as two whole numbers
@@ -35,7 +35,7 @@ UNSETTLED = -(2**31)
 class Drawn(NamedTuple):
     """Whole numbers, and which of them are certain."""
 
-    values: Tensor  # int64
+    values: Tensor  # int32
     sure: Tensor  # bool
 
 
@@ -54,7 +54,7 @@ class Table:
 
     def look_up(self, bits: Tensor) -> Drawn:
         """Return what 62 random bits stand for, in the shape of `bits`."""
-        values = torch.take(self.cells, bits >> (BITS - CELL_BITS)).long()
+        values = torch.take(self.cells, bits >> (BITS - CELL_BITS))
         sure = torch.ones_like(bits, dtype=torch.bool)
         (rest,) = torch.nonzero(values.flatten() == UNSETTLED, as_tuple=True)
         left = bits.flatten()[rest]
@@ -62,7 +62,7 @@ class Table:
         # are counted, and where the two counts differ a threshold lies inside [bits, bits + 1).
         above = torch.bucketize(left, self.high, right=True)
         not_below = torch.bucketize(left, self.low, right=True)
-        values.view(-1)[rest] = above - self.limit
+        values.view(-1)[rest] = (above - self.limit).int()
         sure.view(-1)[rest] = above == not_below
         return Drawn(values, sure)
 
