@@ -67,3 +67,14 @@ def test_a_peer_that_fails_is_out_and_what_it_left_is_put_back(
     assert len(lines["leaves"].seconds) == 2
     assert not model.training
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_certificates_beside_the_bare_net_run_quickly(
+    bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench("certify").main(["--quick", "--device", "cpu"])
+    printed = capsys.readouterr().out
+    for name in ("bare", "certify, Gaussian", "certify, Rounded", "original loop", "bare twin"):
+        assert f"\n  {name} " in printed
+    assert "64 votes, batches of 32, 1 turns" in printed
+    assert "of 64 noisy copies" in printed

@@ -16,7 +16,7 @@ from robustlens import errors
 
 errors.interrupts_end_the_program()  # from here to the first line of the command
 
-from robustlens import data, nets, sanity, studies, vision, zoo
+from robustlens import data, nets, sanity, smoothing, studies, vision, zoo
 from robustlens.ascend import Ascent, ascend
 from robustlens.attacks import (
     apgd,
@@ -124,6 +124,7 @@ __all__ = [
     "random_search",
     "robustness_curve",
     "sanity",
+    "smoothing",
     "square",
     "standard",
     "stream",

@@ -5,19 +5,24 @@
 An attack inside a loss sees the model in evaluation mode and leaves no gradient in it.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, nll_loss
 
 from robustlens.attacks import Bound
 from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.modes import frozen
+from robustlens.nets import Averaged, at_copies, log_mean_softmax
 from robustlens.objectives import kl
-from robustlens.streams import normal
+from robustlens.streams import noisy, normal
 from robustlens.types import Attack, Images, Labels, Loss
+
+NOISY = {"noise", "smoothadv", "macer", "consistency"}
+"""The losses that train under noise, by the names that recipes have for them."""
 
 
 def standard(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
@@ -70,9 +75,123 @@ def gaussian_noise(sigma: float) -> Loss:
         raise InputError(f"sigma is {sigma}", "a number >= 0 such as 0.25", "change sigma")
 
     def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
-        return cross_entropy(model(x + sigma * normal(x, generator)), y)
+        return cross_entropy(model(noisy(x, sigma, generator)), y)
 
     return _Named(f"gaussian noise (sigma {sigma:g})", loss)
+
+
+def smoothadv(attack: Attack, sigma: float, *, m: int = 2) -> Loss:
+    """Mean cross-entropy on attacked images + noise, the attack made on the smoothed model.
+
+    Each image has m draws of noise. The attack sees the log of the mean softmax over them, so
+    that `pgd` raises -log of the mean probability of the label; the same noise is added to what it
+    returns, and the loss is the mean cross-entropy of the m copies, not clipped. With l2 balls of
+    64 to 512 / 255, m from 1 to 8 and 2 to 10 steps in the paper, which starts at x; an attack
+    made by `bind` starts where it does by itself.
+    Source: Salman et al. 2019, section 3. Raises `InputError` for sigma <= 0 or m < 1.
+    """
+    _positive("sigma", sigma)
+    _draws(m)
+    worst = attack.worst() if isinstance(attack, Bound) else attack
+
+    def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
+        noise = _noise(x, sigma, m, generator)
+        with frozen(model):
+            attacked = worst(Averaged(model, noise), x, y, generator)
+        return cross_entropy(at_copies(model, attacked, noise).flatten(0, 1), _each(y, m))
+
+    return _Named(f"smoothadv (sigma {sigma:g}, m {m}, {shown(attack)})", loss)
+
+
+def macer(
+    sigma: float, *, m: int = 16, weight: float = 12.0, gamma: float = 8.0, beta: float = 16.0
+) -> Loss:
+    """Cross-entropy of the smoothed model plus weight * a hinge on its radius, without an attack.
+
+    The smoothed model is the mean softmax over m draws of noise. On images that it gets right
+    with logits times beta, the hinge is sigma / 2 * max(0, gamma - (Phi^-1(p) - Phi^-1(q))) for
+    the means p of the label and q of the best other class, 0 elsewhere; the mean is over all.
+    Where p and q round to 1 or 0 the radius is beyond the hinge and adds nothing.
+    Source: Zhai et al. 2020, equation 12 and Algorithm 1; defaults are theirs for CIFAR-10 at 0.25.
+    Raises `InputError` for sigma, gamma or beta <= 0, weight < 0 or m < 1.
+    """
+    for name, value in (("sigma", sigma), ("gamma", gamma), ("beta", beta)):
+        _positive(name, value)
+    _weighty("weight", weight)
+    _draws(m)
+
+    def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
+        z = at_copies(model, x, _noise(x, sigma, m, generator))
+        error = nll_loss(log_mean_softmax(z), y)
+        p = (beta * z).softmax(dim=2).mean(dim=1)
+        mine = p.gather(1, y[:, None])[:, 0]
+        other = p.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+        inside = (mine > other) & (mine < 1) & (other > 0)  # Phi^-1 is finite, and so its slope
+        apart = _quantile(mine, inside) - _quantile(other, inside)
+        hinge = torch.where(inside, (gamma - apart).clamp(min=0), 0.0)
+        return error + weight * sigma / 2 * hinge.mean()
+
+    return _Named(
+        f"macer (sigma {sigma:g}, m {m}, weight {weight:g}, gamma {gamma:g}, beta {beta:g})", loss
+    )
+
+
+def consistency(sigma: float, *, m: int = 2, weight: float = 20.0, entropy: float = 0.5) -> Loss:
+    """Cross-entropy under noise, plus what keeps the answers of m noisy copies together.
+
+    The mean cross-entropy of the copies + weight * the mean KL from the mean softmax of an image's
+    copies to the softmax of each + entropy * the entropy of that mean.
+    Source: Jeong & Shin 2020, equation 8; two copies, weight 20 (or 10) and entropy 0.5 are theirs.
+    Raises `InputError` for sigma <= 0, a negative weight or entropy, or m < 2.
+    """
+    _positive("sigma", sigma)
+    _weighty("weight", weight)
+    _weighty("entropy", entropy)
+    _draws(m, least=2)
+
+    def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
+        z = at_copies(model, x, _noise(x, sigma, m, generator))
+        error = cross_entropy(z.flatten(0, 1), _each(y, m))
+        mean = log_mean_softmax(z)
+        apart = kl(mean.repeat_interleave(m, dim=0), z.flatten(0, 1)).mean()
+        spread = -(mean.exp() * mean).sum(dim=1).mean()
+        return error + weight * apart + entropy * spread
+
+    return _Named(
+        f"consistency (sigma {sigma:g}, m {m}, weight {weight:g}, entropy {entropy:g})", loss
+    )
+
+
+def _noise(x: Images, sigma: float, m: int, generator: torch.Generator) -> Tensor:
+    """Return m draws of noise for each image, (b, m, c, h, w)."""
+    like = x.detach()[:, None].expand(-1, m, *x.shape[1:])
+    return sigma * normal(like, generator)
+
+
+def _each(y: Labels, m: int) -> Tensor:
+    """Return the labels of m copies of each image, an image's together."""
+    return y.repeat_interleave(m)
+
+
+def _quantile(p: Tensor, inside: Tensor) -> Tensor:
+    """Return Phi^-1(p) where `inside`, else 0; its gradient is finite everywhere."""
+    found: Tensor = torch.special.ndtri(torch.where(inside, p, 0.5))
+    return found
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise InputError(f"{name} is {value}", "a number > 0", f"change {name}")
+
+
+def _weighty(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise InputError(f"{name} is {value}", "a number >= 0", f"change {name}")
+
+
+def _draws(m: int, least: int = 1) -> None:
+    if m < least:
+        raise InputError(f"m is {m}", f"at least {least} noisy copies of an image", "change m")
 
 
 def describe(loss: Loss) -> str:

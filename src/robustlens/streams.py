@@ -41,6 +41,17 @@ def normal(like: Tensor, generator: torch.Generator) -> Tensor:
     return _drawn(torch.randn, like, generator)
 
 
+def noisy(x: Tensor, sigma: float, source: "torch.Generator | Draws") -> Tensor:
+    """Return x + sigma * N(0, 1), not clipped: of a generator, or each image's own of `Draws`.
+
+    The one place where noise is added to images, but for certificates (`smoothing.noise`): these
+    draws have 24 random bits and end at 5.8 sigma.
+    """
+    if isinstance(source, Draws):
+        return x + sigma * source.normal(*x.shape[1:])
+    return x + sigma * normal(x, source)
+
+
 class Shared(torch.Generator):
     """A generator that several processes hold in one state, while each has a part of a batch.
 

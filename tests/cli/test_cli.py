@@ -256,7 +256,10 @@ def test_bad_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train", "--eps", "8/0"], "eps is '8/0'"),
         (["train", "--data", "fashoin"], "did you mean 'fashion'"),
         (["train", "--net", "resnt"], "one of mlp, resnet, small, vgg, vgg-bn, vgg-gn, wide"),
-        (["train", "--loss", "adv"], "one of adversarial, fgsm, noise, standard, trades"),
+        (
+            ["train", "--loss", "adv"],
+            "one of adversarial, consistency, fgsm, macer, noise, smoothadv",
+        ),
         (["train", "--norm", "l3"], "one of l1, l2, linf"),
         (["train", "--schedule", "step"], "one of cosine, one-cycle, piecewise"),
         (["train", "--device", "tpu9"], "device 'tpu9'"),

@@ -14,7 +14,7 @@ from robustlens.errors import InputError, UnknownName
 from robustlens.losses import describe
 from robustlens.nets import Architecture, SmallCNN, save
 from robustlens.provenance import flags
-from robustlens.recipes import LOSSES, Recipe, fit
+from robustlens.recipes import ATTACKED, LOSSES, Recipe, fit
 from robustlens.streams import initialised, stream
 from robustlens.studies.kit.presets import TINY
 from robustlens.training import TrainConfig
@@ -28,7 +28,7 @@ def test_every_loss_trains_once(loss: str, tmp_path: Path) -> None:
     again, same = fit(recipe, tmp_path)
     assert card == same
     assert card["recipe"]["loss"] == loss
-    assert (card["validation"]["pgd_accuracy"] is None) == (loss in ("standard", "noise"))
+    assert (card["validation"]["pgd_accuracy"] is None) == (loss not in ATTACKED)
     assert card["provenance"]["command"].startswith("robustlens train")
     for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -52,6 +52,32 @@ def test_the_command_says_what_differs() -> None:
     assert recipe.command == (
         "robustlens train --loss adversarial --norm linf --eps 8/255 --epochs 3 --flip"
     )
+
+
+def test_later_fields_change_a_recipe_only_where_they_say_something() -> None:
+    """A recipe has the name that it had before those fields were."""
+    plain = Recipe(loss="noise")
+    assert {"weights", "copies", "strength"}.isdisjoint(plain.as_dict())
+    assert plain.name == "fashion-noise-d8157701"
+    other = replace(plain, copies=4)
+    assert other.as_dict() == plain.as_dict() | {"copies": 4}
+    assert other.name != plain.name
+
+
+def test_copies_and_strength_reach_the_losses() -> None:
+    said = {"copies": 3, "strength": 5.0}
+    words = {
+        name: [describe(LOSSES[name](Recipe(loss=name, **more))) for more in ({}, said)]
+        for name in ("smoothadv", "macer", "consistency")
+    }
+    assert "m 2" in words["smoothadv"][0]
+    assert "m 3" in words["smoothadv"][1]
+    assert "m 16, weight 12" in words["macer"][0]
+    assert "m 3, weight 5" in words["macer"][1]
+    assert "m 2, weight 20" in words["consistency"][0]
+    assert "m 3, weight 5" in words["consistency"][1]
+    with pytest.raises(InputError, match="copies -1"):
+        Recipe(copies=-1)
 
 
 def test_flags_of_nested_configs() -> None:

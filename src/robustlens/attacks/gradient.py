@@ -33,7 +33,7 @@ from robustlens.modes import frozen
 from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
 from robustlens.rules import AutoStep, Momentum, Rule, Steepest
 from robustlens.sparse import SparseAutoStep, SparseSteepest
-from robustlens.streams import Draws
+from robustlens.streams import Draws, noisy
 from robustlens.types import Images, Labels, Logits, Model
 
 
@@ -237,7 +237,7 @@ def pgd_kl(
     with frozen(model):
         dtype, x = x.dtype, wide(x)
         model = Answers(model, dtype=dtype)
-        start = x + 0.001 * Draws.of(x, generator).normal(*x.shape[1:])
+        start = noisy(x, 0.001, Draws.of(x, generator))
         rule = _rule(ball, steps, step_size, None)
         return ascend(kl_from(model, x), x, ball, rule, steps=steps, start=start).best.to(dtype)
 

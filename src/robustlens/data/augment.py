@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from robustlens.errors import InputError
-from robustlens.streams import normal, uniform
+from robustlens.streams import noisy, uniform
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the grey level (ITU-R BT.601)."""
@@ -73,7 +73,7 @@ def noise(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
 
     The result is NOT clipped to [0, 1], as randomized smoothing needs (Cohen et al. 2019).
     """
-    return x + sigma * normal(x, generator)
+    return noisy(x, sigma, generator)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.nets import features
-from robustlens.streams import Draws, stream
+from robustlens.streams import Draws, noisy, stream
 from robustlens.types import Images, Representation
 
 
@@ -64,6 +64,6 @@ def noise(sigma: float, seed: int = 0) -> Callable[[Images], Images]:
         raise InputError(f"sigma is {sigma}", "a number >= 0", "change sigma")
 
     def shaken(x: Images) -> Images:
-        return x + sigma * Draws.of(x, stream(seed, "noise")).normal(*x.shape[1:])
+        return noisy(x, sigma, Draws.of(x, stream(seed, "noise")))
 
     return shaken

@@ -6,6 +6,7 @@ z, r = logits(net, x), features(net, x)
 
 from robustlens.nets.among import among
 from robustlens.nets.architecture import NETS, Architecture
+from robustlens.nets.averaged import Averaged, at_copies, log_mean_softmax
 from robustlens.nets.checkpoints import Checkpoint, load, save
 from robustlens.nets.mlp import MLP
 from robustlens.nets.normalise import Normalise, normalised, two_classes
@@ -20,13 +21,16 @@ __all__ = [
     "NETS",
     "VGG",
     "Architecture",
+    "Averaged",
     "Checkpoint",
     "Normalise",
     "PreActResNet",
     "SmallCNN",
     "among",
+    "at_copies",
     "features",
     "load",
+    "log_mean_softmax",
     "logits",
     "normalised",
     "preact_resnet",

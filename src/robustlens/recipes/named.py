@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from robustlens.errors import InputError, UnknownName
+from robustlens.losses import NOISY
 from robustlens.nets import Architecture
 from robustlens.recipes.recipe import ATTACKED, Recipe
 
@@ -46,8 +47,8 @@ class Named(NamedTuple):
     def loss(self) -> str:
         """The loss in a few words: "adversarial l2 0.5, 7 steps"."""
         recipe = self.recipe
-        if recipe.loss == "noise":
-            return f"noise {recipe.sigma:g}"
+        if recipe.loss in NOISY:
+            return f"{recipe.loss} {recipe.sigma:g}"
         if recipe.loss not in ATTACKED:
             return recipe.loss
         steps = "" if recipe.loss == "fgsm" else f", {recipe.steps} steps"

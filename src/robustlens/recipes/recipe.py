@@ -31,12 +31,14 @@ class Recipe:
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
-    loss: str = "standard"  # standard, adversarial, fgsm, trades or noise
+    loss: str = "standard"  # adversarial, fgsm, trades, noise, smoothadv, macer, consistency
     norm: str = "l2"  # of the training attack: linf, l2 or l1
     eps: str = "1.5"  # its radius in [0, 1] units, as 0.5 or 8/255
     steps: int = 5  # its steps
     beta: float = 6.0  # of TRADES
     sigma: float = 0.25  # of the noise
+    copies: int = 0  # noisy copies of an image in smoothadv, macer, consistency; 0: the paper's
+    strength: float = 0.0  # weight of what macer and consistency add; 0: the paper's
     seed: int = 0
     weights: str = ""  # taken instead of training: a shipped model by name, or a checkpoint
     training: TrainConfig = field(default_factory=TrainConfig)
@@ -47,18 +49,20 @@ class Recipe:
         if self.net not in NETS:
             raise UnknownName("net", self.net, NETS)
         ball(self.norm, self.eps)
-        if self.steps < 1 or self.images < 0:
+        if self.steps < 1 or min(self.images, self.copies, self.strength) < 0:
             raise InputError(
-                f"steps {self.steps}, images {self.images}", "steps >= 1 and images >= 0"
+                f"steps {self.steps}, images {self.images}, copies {self.copies}, "
+                f"strength {self.strength}",
+                "steps >= 1, and the others >= 0",
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file; weights only where they are taken.
+        """Return the fields, for a JSON file; later ones (`LATER`) only where they say something.
 
-        So models keep the names that they had before weights could be.
+        So models keep the names that they had before those fields were.
         """
         found = asdict(self) | {"training": self.training.as_dict()}
-        return {key: value for key, value in found.items() if key != "weights" or value}
+        return {key: value for key, value in found.items() if key not in LATER or value}
 
     @property
     def name(self) -> str:
@@ -96,6 +100,10 @@ class Recipe:
         return bind(pgd, ball(self.norm, self.eps), steps=steps)
 
 
+LATER = {"weights", "copies", "strength"}
+"""Fields that recipes had not at first; empty or 0 they change nothing."""
+
+
 def _standard(recipe: Recipe) -> Loss:
     return losses.standard
 
@@ -118,12 +126,33 @@ def _noise(recipe: Recipe) -> Loss:
     return losses.gaussian_noise(recipe.sigma)
 
 
+def _smoothadv(recipe: Recipe) -> Loss:
+    return losses.smoothadv(recipe.attack(recipe.steps), recipe.sigma, **_settings(recipe, "m"))
+
+
+def _macer(recipe: Recipe) -> Loss:
+    return losses.macer(recipe.sigma, **_settings(recipe, "m", "weight"))
+
+
+def _consistency(recipe: Recipe) -> Loss:
+    return losses.consistency(recipe.sigma, **_settings(recipe, "m", "weight"))
+
+
+def _settings(recipe: Recipe, *names: str) -> dict[str, Any]:
+    """Return those settings of a loss that the recipe does not leave to the paper."""
+    said = {"m": recipe.copies, "weight": recipe.strength}
+    return {name: said[name] for name in names if said[name]}
+
+
 LOSSES: dict[str, Callable[[Recipe], Loss]] = {
     "standard": _standard,
     "adversarial": _adversarial,
     "fgsm": _fgsm,
     "trades": _trades,
     "noise": _noise,
+    "smoothadv": _smoothadv,
+    "macer": _macer,
+    "consistency": _consistency,
 }
 """The losses by the names a command line uses."""
 ATTACKED = {"adversarial", "fgsm", "trades"}

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from robustlens.balls import per_example
 from robustlens.errors import InputError, UnknownName
-from robustlens.streams import Draws, stream
+from robustlens.streams import Draws, noisy, stream
 from robustlens.threats.family import Family
 from robustlens.threats.transforms import warped
 from robustlens.types import Images
@@ -82,7 +82,7 @@ class Corruption(Family):
 
 
 def _gaussian_noise(x: Images, draws: Draws, sigma: float) -> Images:
-    return x + sigma * draws.normal(*x.shape[1:])
+    return noisy(x, sigma, draws)
 
 
 def _shot_noise(x: Images, draws: Draws, photons: float) -> Images:

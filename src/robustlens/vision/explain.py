@@ -17,7 +17,7 @@ import torch
 
 from robustlens.ascend import value_and_gradient
 from robustlens.errors import InputError
-from robustlens.streams import Draws
+from robustlens.streams import Draws, noisy
 from robustlens.types import Images, Objective, Points
 
 
@@ -47,7 +47,7 @@ def smooth_gradient(
     draws = Draws.of(x, generator)
     total = torch.zeros_like(x)
     for _ in range(samples):
-        total += value_and_gradient(objective, x + sigma * draws.normal(*x.shape[1:]))[1]
+        total += value_and_gradient(objective, noisy(x, sigma, draws))[1]
     return total / samples
 
 

@@ -18,7 +18,7 @@ from robustlens.data import Dataset
 from robustlens.evaluation import Evaluation, Rate, accuracy, attacked_accuracy, on_device_of
 from robustlens.files import AnyPath, as_path
 from robustlens.provenance import clock
-from robustlens.streams import Draws, stream
+from robustlens.streams import Draws, noisy, stream
 from robustlens.types import Images, Logits
 
 CLEAN = "none"
@@ -73,8 +73,7 @@ class _Noisy(nn.Module):
         self.model, self.sigma, self.seed = model, sigma, seed
 
     def forward(self, x: Images) -> Logits:
-        draws = Draws.of(x, stream(self.seed, NOISE))
-        z: Logits = self.model(x + self.sigma * draws.normal(*x.shape[1:]))
+        z: Logits = self.model(noisy(x, self.sigma, Draws.of(x, stream(self.seed, NOISE))))
         return z
 
 

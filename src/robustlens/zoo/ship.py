@@ -16,6 +16,7 @@ from robustlens.data import SOURCES, Dataset
 from robustlens.data import load as load_data
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, write_json
+from robustlens.losses import NOISY
 from robustlens.nets import Architecture, load, save
 from robustlens.nets.checkpoints import digest_of
 from robustlens.provenance import provenance
@@ -70,7 +71,7 @@ def ship(
     size = said["recipe"]["size"]
     images = load_data(data or said["recipe"]["data"], "test", size=size or None)
     ball = {key: said["recipe"][key] for key in ("norm", "eps")}
-    sigma = said["recipe"]["sigma"] if said["recipe"]["loss"] == "noise" else 0.0
+    sigma = said["recipe"]["sigma"] if said["recipe"]["loss"] in NOISY else 0.0
     todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
     evaluation = {"size": size, **_evaluation(path, images, todo, device, records, say)}
     card = {"name": name, **_described(said), "files": files, "evaluation": evaluation}
