@@ -67,3 +67,10 @@ def test_a_peer_that_fails_is_out_and_what_it_left_is_put_back(
     assert len(lines["leaves"].seconds) == 2
     assert not model.training
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_every_vision_tool_is_timed(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    bench("vision").main(["--quick"])
+    printed = capsys.readouterr().out
+    for name in ("bare", "translate", "inpaint", "upscale", "visualize_feature", "invert"):
+        assert f"\n  {name} " in printed

@@ -1,6 +1,6 @@
 """Other engines, to compare with: a prior on pictures, and a net smoothed by noise.
 
-    prior = MultiResolution((1, 2, 4, 8, 16, 32), jitter=2)
+    prior = MultiResolution((1, 2, 4, 8, 16, 32), jitter=3)
     made = with_prior(model, goal, x, prior, generator=stream(0, "jitter"))     # CONTROL only
     generate(smoothed(model, 0.25, samples=8, generator=g), seeds, labels, generator=h)
 
@@ -21,10 +21,10 @@ from robustlens.errors import InputError
 from robustlens.objectives import toward
 from robustlens.rules import Adam
 from robustlens.streams import normal
-from robustlens.types import Images, Labels, Logits, Model, Objective, Points, Values
+from robustlens.types import Images, Logits, Model, Objective, Points, Values
 from robustlens.vision.made import Made, Walk, climb, fitting, labels_for, seen_by
 
-WALK = Walk(Box(), Adam(0.02), 100)
+WALK = Walk(Box(), Adam(0.01), 100)
 MARGIN = 0.02
 """How far from 0 and 1 a start is kept: its logits must be finite."""
 
@@ -44,9 +44,9 @@ class MultiResolution:
     """
 
     resolutions: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    gain: float = 4.0
-    jitter: int = 2
-    noise: float = 0.05
+    gain: float = 1.5
+    jitter: int = 3
+    noise: float = 0.1
 
     def __post_init__(self) -> None:
         if not self.resolutions or min(self.resolutions) < 1 or not self.gain > 0:
@@ -116,7 +116,7 @@ def with_prior(
 def generate_with_prior(
     model: Model,
     x: Images,
-    target: Labels | int,
+    target: Tensor | int,
     *,
     prior: MultiResolution | None = None,
     walk: Walk = WALK,

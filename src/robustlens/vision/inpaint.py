@@ -5,12 +5,12 @@ made = inpaint(model, x, mask)          # mask: True where pixels are missing
 
 from torch import Tensor
 
-from robustlens.types import Images, Labels, Model
+from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, wander
 from robustlens.vision.pushing import decided, pushed
 from robustlens.vision.starts import checked_mask, mean_filled
 
-RMS, STEPS = 0.22, 100
+RMS, STEPS = 0.05, 100
 """Of the whole image, though only the hole may change."""
 
 
@@ -18,7 +18,7 @@ def inpaint(
     model: Model,
     x: Images,
     mask: Tensor,
-    target: Labels | int | None = None,
+    target: Tensor | int | None = None,
     *,
     walk: Walk | None = None,
 ) -> Made:

@@ -8,7 +8,7 @@ import torch
 
 from robustlens.errors import InputError
 from robustlens.types import Images, Model
-from robustlens.vision.invert import WALK
+from robustlens.vision.invert import freely
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, seen_by
 from robustlens.vision.matching import same_shape, to_match
 from robustlens.vision.reader import reader
@@ -46,7 +46,7 @@ def interpolate(
         b.repeat_interleave(points, dim=0),
         share.view(-1, 1, 1, 1),
     )
-    walk = WALK if walk is None else walk
+    walk = freely(a) if walk is None else walk
     goal = to_match(read, target)
     made = climb("interpolate", goal, mixed, walk, model=net, layer=layer, points=points)
     line = (from_b - from_a).flatten(1)

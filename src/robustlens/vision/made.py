@@ -72,8 +72,8 @@ class Made:
     and those of the tool. `settings` can be written as JSON.
     """
 
-    images: Images
-    start: Images  # where the walk began
+    images: Points  # images (b, c, h, w), but for what a prior is made of
+    start: Points  # where the walk began
     trace: Tensor  # (steps + 1, b): the objective at every point, the start included
     numbers: Mapping[str, Values]
     settings: Mapping[str, Any]
@@ -120,11 +120,11 @@ class Filmed(Generic[S]):
 def climb(
     tool: str,
     objective: Objective,
-    center: Images,
+    center: Points,
     walk: Walk,
     *,
     model: Model,
-    start: Images | None = None,
+    start: Points | None = None,
     **settings: Any,
 ) -> Made:
     """Return the last point of one ascent around `center`, with the model frozen.
@@ -192,7 +192,7 @@ def seen_by(model: Model, look: Callable[[Images], Tensor], x: Images) -> Tensor
         return look(x)
 
 
-def labels_for(x: Images, target: Labels | int) -> Labels:
+def labels_for(x: Images, target: Tensor | int) -> Labels:
     """Return one class an image, (b,) int64 where the images are.
 
     Raises:

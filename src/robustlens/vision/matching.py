@@ -26,7 +26,7 @@ def to_match(read: Representation, target: Tensor) -> Objective:
     return match(read, target)
 
 
-def same_shape(start: Images, x: Images) -> Images:
+def same_shape(start: Tensor, x: Images) -> Images:
     """Return `start`, one an image of x; raise `InputError` where the shapes differ."""
     if start.shape != x.shape:
         raise InputError(

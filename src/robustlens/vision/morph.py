@@ -5,10 +5,11 @@ made.groups(8)                                          # (b, 8, c, h, w)
 """
 
 import torch
+from torch import Tensor
 
 from robustlens.answers import Answers
 from robustlens.errors import InputError
-from robustlens.types import Images, Labels, Model, Values
+from robustlens.types import Images, Model, Values
 from robustlens.vision.made import Made, Walk, climb, fitting, labels_for, seen_by, wander
 
 RMS, STEPS = 0.22, 60
@@ -17,8 +18,8 @@ RMS, STEPS = 0.22, 60
 def morph(
     model: Model,
     x: Images,
-    first: Labels | int,
-    second: Labels | int,
+    first: Tensor | int,
+    second: Tensor | int,
     *,
     points: int = 8,
     walk: Walk | None = None,

@@ -12,7 +12,7 @@ from robustlens.vision.made import Made, Walk, climb, fitting, layered, wander
 from robustlens.vision.reader import activated, raised
 from robustlens.vision.starts import checked_mask
 
-RMS, STEPS = 0.22, 60
+RMS, STEPS = 0.07, 60
 """Of the whole image, though only the region may change."""
 
 

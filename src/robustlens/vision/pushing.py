@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from robustlens.answers import Answers
 from robustlens.objectives import toward
 from robustlens.types import Images, Labels, Model
@@ -12,7 +14,7 @@ def pushed(
     tool: str,
     model: Model,
     center: Images,
-    target: Labels | int,
+    target: Tensor | int,
     walk: Walk,
     **settings: Any,
 ) -> Made:
@@ -31,7 +33,7 @@ def pushed(
     return made.having(probability=made.numbers["value"].exp())
 
 
-def decided(model: Model, x: Images, target: Labels | int | None) -> Labels:
+def decided(model: Model, x: Images, target: Tensor | int | None) -> Labels:
     """Return the targets, or, where none is given, the model's decision on the images."""
     if target is not None:
         return labels_for(x, target)

@@ -93,7 +93,7 @@ def activated(model: nn.Module, x: Images, unit: int | Tensor, layer: str | None
     return Activated(read, units, r.gather(1, units[:, None]).squeeze(1))
 
 
-def units_for(x: Images, unit: int | Tensor, width: int) -> Tensor:
+def units_for(x: Tensor, unit: int | Tensor, width: int) -> Tensor:
     """Return one unit an image, (b,) int64.
 
     Raises:

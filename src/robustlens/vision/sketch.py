@@ -3,7 +3,9 @@
 made = from_sketch(model, sketch, target=8)     # a grey bar on blue: ship
 """
 
-from robustlens.types import Images, Labels, Model
+from torch import Tensor
+
+from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, wander
 from robustlens.vision.pushing import pushed
 
@@ -12,7 +14,7 @@ RMS, STEPS = 0.16, 60
 
 
 def from_sketch(
-    model: Model, sketch: Images, target: Labels | int, *, walk: Walk | None = None
+    model: Model, sketch: Images, target: Tensor | int, *, walk: Walk | None = None
 ) -> Made:
     """Return the sketches pushed towards a class, near enough to keep their layout.
 

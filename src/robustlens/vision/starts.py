@@ -5,12 +5,16 @@ mean_filled(x, mask)                                    # mask: True where pixel
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from robustlens.errors import InputError, UnknownName
 from robustlens.streams import Draws
 from robustlens.types import Images
+
+Large = Float[Tensor, "b c height width"]
+"""Images of another size than those beside them."""
 
 
 def places(n: int) -> Tensor:
@@ -87,7 +91,7 @@ def mean_filled(x: Images, mask: Tensor) -> Images:
     return torch.where(mask, mean, x)
 
 
-def enlarged(x: Images, factor: float, mode: str = "nearest") -> Images:
+def enlarged(x: Images, factor: float, mode: str = "nearest") -> Large:
     """Return images `factor` times as high and as wide, rounded to whole pixels, in [0, 1].
 
     `mode` is "nearest" (every pixel a block) or "bicubic" (clipped).

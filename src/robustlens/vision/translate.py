@@ -3,7 +3,9 @@
 made = translate(model, horses, target=1)      # a net of two classes, horse and zebra
 """
 
-from robustlens.types import Images, Labels, Model
+from torch import Tensor
+
+from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, wander
 from robustlens.vision.pushing import pushed
 
@@ -11,7 +13,7 @@ RMS, STEPS = 0.22, 60
 """For 32 x 32 colour images: L2(12), 60 steps of 0.5."""
 
 
-def translate(model: Model, x: Images, target: Labels | int, *, walk: Walk | None = None) -> Made:
+def translate(model: Model, x: Images, target: Tensor | int, *, walk: Walk | None = None) -> Made:
     """Return the images pushed towards a class, each in a ball around itself.
 
     Source: Santurkar et al. 2019, section 4.1, with a robust net of two classes trained on about

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from robustlens.answers import Answers, decision
 from robustlens.evaluation import Rate
-from robustlens.types import Images, Labels, Model
+from robustlens.types import Images, Model
 from robustlens.vision.made import fitting, labels_for, layered, seen_by
 from robustlens.vision.reader import pooled, reader
 
 
-def judged(judge: Model, images: Images, target: Labels | int, *, batch_size: int = 250) -> Rate:
+def judged(judge: Model, images: Images, target: Tensor | int, *, batch_size: int = 250) -> Rate:
     """Return how often the judge decides for the targets, with its exact interval.
 
     Pictures of one seed each, made independently, are what the interval is for. High values do

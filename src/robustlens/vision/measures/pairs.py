@@ -23,7 +23,7 @@ from robustlens.vision.reader import reader
 WINDOW, SIGMA = 11, 1.5
 
 
-def psnr(a: Images, b: Images) -> Values:
+def psnr(a: Tensor, b: Images) -> Values:
     """Return the peak signal-to-noise ratio in dB, -10 log10 of the mean square difference.
 
     Infinite for equal images; 20 dB is a root mean square difference of 0.1. It counts every
@@ -33,12 +33,13 @@ def psnr(a: Images, b: Images) -> Values:
     return -10 * (a - b).square().flatten(1).mean(dim=1).log10()
 
 
-def ssim(a: Images, b: Images) -> Values:
+def ssim(a: Tensor, b: Images) -> Values:
     """Return the structural similarity, 1 for equal images, averaged over places and channels.
 
     Means, variances and covariance in a Gaussian window of 11 x 11 pixels, sigma 1.5, and only
     where it lies in the image; constants 0.01^2 and 0.03^2. Source: Wang et al. 2004, equation 13.
-    It sees local contrast and structure, is blind to colour shifts, and depends on the size.
+    Some libraries mirror the images at their edges and average over
+    more places, which changes the third digit. It sees local contrast and structure, is blind to colour shifts, and depends on the size.
     Raises `InputError` for sides under 11 pixels.
     """
     a = same_shape(a, b)
@@ -61,7 +62,7 @@ def ssim(a: Images, b: Images) -> Values:
 
 
 def relative_distance(
-    model: nn.Module, images: Images, x: Images, *, layer: str | None = None
+    model: nn.Module, images: Tensor, x: Images, *, layer: str | None = None
 ) -> Values:
     """Return ||R(image) - R(x)||_2 / ||R(x)||_2, one a pair: what inversion makes small.
 
