@@ -113,7 +113,7 @@ def test_not_a_pixel_outside_a_hard_mask_changes(tool: str) -> None:
 
 def test_inversion_of_a_linear_net_is_the_solution_of_its_equations() -> None:
     model = Flat(12, 12).double()
-    x, start = 0.3 + 0.4 * torch.rand(2, 3, 2, 2).double(), torch.full((2, 3, 2, 2), 0.5).double()
+    x, start = 0.3 + 0.4 * pictures(2, side=2), torch.full((2, 3, 2, 2), 0.5).double()
     made = invert(model, x, start, walk=Walk(Box(), Steepest(0.002), steps=800))
     assert float(made.numbers["distance"].max()) < 0.02
     torch.testing.assert_close(made.images, x, atol=0.05, rtol=0)
@@ -122,8 +122,8 @@ def test_inversion_of_a_linear_net_is_the_solution_of_its_equations() -> None:
 
 def test_what_a_net_does_not_see_stays_that_of_the_start() -> None:
     model = Flat(12, 2).double()  # a plane of directions is seen, the other ten are not
-    x, start = torch.rand(1, 3, 2, 2).double() / 4 + 0.4, torch.full((1, 3, 2, 2), 0.5).double()
-    made = invert(model, x, start, walk=Walk(Box(), Steepest(0.002), steps=400))
+    x, start = 0.4 + pictures(1, side=2) / 4, torch.full((1, 3, 2, 2), 0.5).double()
+    made = invert(model, x, start, walk=Walk(Box(), Steepest(0.0005), steps=1600))
     w = model.body.weight.detach()
     moved = (made.images - start).flatten()
     seen = torch.linalg.lstsq(w.T, moved[:, None]).solution
@@ -235,7 +235,7 @@ def test_the_share_of_the_found_unit_is_the_largest_and_shares_sum_to_the_gap() 
 
 
 def test_sensitivity_is_of_mistakes_only() -> None:
-    model, x = Flat(12, 5), torch.rand(3, 3, 2, 2)
+    model, x = Flat(12, 5), pictures(3, side=2).float()
     with torch.no_grad():
         y = model(x).argmax(dim=1)
     with pytest.raises(InputError, match="3 of 3 images that the model is right on"):

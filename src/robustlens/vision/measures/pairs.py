@@ -38,8 +38,9 @@ def ssim(a: Tensor, b: Images) -> Values:
 
     Means, variances and covariance in a Gaussian window of 11 x 11 pixels, sigma 1.5, and only
     where it lies in the image; constants 0.01^2 and 0.03^2. Source: Wang et al. 2004, equation 13.
-    Some libraries mirror the images at their edges and average over
-    more places, which changes the third digit. It sees local contrast and structure, is blind to colour shifts, and depends on the size.
+    Some libraries mirror images at their edges and average over more places, which changes the
+    third digit. It sees local contrast and structure, is blind to colour shifts, and depends on
+    the size.
     Raises `InputError` for sides under 11 pixels.
     """
     a = same_shape(a, b)
