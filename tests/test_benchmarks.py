@@ -78,3 +78,10 @@ def test_certificates_beside_the_bare_net_run_quickly(
         assert f"\n  {name} " in printed
     assert "64 votes, batches of 32, 1 turns" in printed
     assert "of 64 noisy copies" in printed
+
+
+def test_every_vision_tool_is_timed(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    bench("vision").main(["--quick"])
+    printed = capsys.readouterr().out
+    for name in ("bare", "translate", "inpaint", "upscale", "visualize_feature", "invert"):
+        assert f"\n  {name} " in printed

@@ -1,5 +1,22 @@
-"""What models see: gradients at the pixels, and explanations that are made of them."""
+"""One classifier as a vision toolbox: pictures by gradient ascent, and what models see.
 
+    seeds = vision.Seeds.fit(data)
+    made = vision.generate(model, seeds, seeds.labels("ship", 8), generator=stream(0, "ships"))
+    vision.inpaint(model, x, mask); vision.upscale(model, small, 4); vision.invert(model, x, start)
+
+A tool is one call of `ascend` with its own objective, ball and start. There is no prior, no
+regularisation and no post-processing: a picture shows what the net knows.
+"""
+
+from robustlens.vision import measures
+from robustlens.vision.addition import add_feature
+from robustlens.vision.controls import (
+    MultiResolution,
+    Smoothed,
+    generate_with_prior,
+    smoothed,
+    with_prior,
+)
 from robustlens.vision.explain import (
     blurred,
     blurred_gradient,
@@ -7,6 +24,7 @@ from robustlens.vision.explain import (
     integrated_gradients,
     smooth_gradient,
 )
+from robustlens.vision.generate import generate
 from robustlens.vision.gradients import (
     class_means,
     cosine,
@@ -15,17 +33,67 @@ from robustlens.vision.gradients import (
     picture,
     runner_up,
 )
+from robustlens.vision.inpaint import inpaint
+from robustlens.vision.interpolate import interpolate
+from robustlens.vision.invert import invert
+from robustlens.vision.made import Made, Walk, wander
+from robustlens.vision.morph import morph
+from robustlens.vision.paint import paint_feature
+from robustlens.vision.reader import Exemplars, activations, exemplars, reader
+from robustlens.vision.seeds import Seeds
+from robustlens.vision.sensitivity import Sensitivity, ablated, feature_sensitivity
+from robustlens.vision.sketch import from_sketch
+from robustlens.vision.starts import class_of, enlarged, mean_filled, noise
+from robustlens.vision.straight import Ablation, ablation, straight_through
+from robustlens.vision.translate import translate
+from robustlens.vision.upscale import upscale
+from robustlens.vision.visualize import visualize_feature
 
 __all__ = [
+    "Ablation",
+    "Exemplars",
+    "Made",
+    "MultiResolution",
+    "Seeds",
+    "Sensitivity",
+    "Smoothed",
+    "Walk",
+    "ablated",
+    "ablation",
+    "activations",
+    "add_feature",
     "blurred",
     "blurred_gradient",
     "class_means",
+    "class_of",
     "cosine",
+    "enlarged",
+    "exemplars",
+    "feature_sensitivity",
+    "from_sketch",
+    "generate",
+    "generate_with_prior",
     "gradient_times_input",
     "high_frequency_share",
+    "inpaint",
     "integrated_gradients",
+    "interpolate",
+    "invert",
     "loss_gradient",
+    "mean_filled",
+    "measures",
+    "morph",
+    "noise",
+    "paint_feature",
     "picture",
+    "reader",
     "runner_up",
     "smooth_gradient",
+    "smoothed",
+    "straight_through",
+    "translate",
+    "upscale",
+    "visualize_feature",
+    "wander",
+    "with_prior",
 ]
