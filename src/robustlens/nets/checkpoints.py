@@ -19,13 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-import robustlens
 from robustlens.describe import described, state_digest
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, digest, digest_json, replacing, to_json, write_json
 from robustlens.nets.architecture import Architecture
 from robustlens.nets.fitting import fitted
 from robustlens.types import Model
+from robustlens.version import __version__
 
 SHARD_BYTES = 15 * 2**20
 """Of weights in one file: with its card it stays under 16 MiB."""
@@ -59,7 +59,7 @@ def save(
         "architecture": architecture.as_dict(),
         "versions": {
             "python": platform.python_version(),
-            "robustlens": robustlens.__version__,
+            "robustlens": __version__,
             "torch": torch.__version__,
         },
     }
