@@ -2,9 +2,12 @@
 
 import ast
 import json
+import os
 import pickle
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +36,7 @@ def loaded(code: str) -> set[str]:
 
 
 def package_of(path: Path) -> Any:
-    return sys.modules[".".join(path.parent.relative_to(SOURCE.parent).parts)]
+    return import_module(".".join(path.parent.relative_to(SOURCE.parent).parts))
 
 
 def promised(path: Path) -> dict[str, str]:
@@ -126,3 +129,149 @@ def test_threads_that_begin_at_once_get_the_same_names() -> None:
         "        assert value is getattr(rl, name), name\n"
     )
     loaded(code)
+
+
+COMMANDS = {
+    "--version": 0,
+    "--help": 0,
+    "list": 0,
+    "list --json": 0,
+    "models list": 0,
+    "models list --json": 0,
+    "models --help": 0,
+    "models verify --help": 0,
+    "data list": 0,
+    "data --help": 0,
+    "data build relabelled --help": 0,
+    "evaluate --help": 0,
+    "sanity --help": 0,
+    "transfer --help": 0,
+    "recipes --help": 0,
+    "talk --help": 0,
+    "run --help": 0,
+    "evaluat": 2,
+    "data bild": 2,
+    "list --jsn": 2,
+    "evaluate --data fashion --epz 0.5": 2,
+    "sanity --data fashion --limit many": 2,
+    "data show": 2,
+    "run robust-er": 2,
+    "run generation": 2,
+}
+
+
+def test_what_is_asked_or_mistyped_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import contextlib, io, json, sys\n"
+        "from robustlens.cli import main\n"
+        "found = {}\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
+        "        try:\n"
+        "            code = main(words.split())\n"
+        "        except SystemExit as ended:\n"
+        "            code = ended.code\n"
+        "    found[words] = code, [m for m in json.loads(sys.argv[2]) if m in sys.modules]\n"
+        "print(json.dumps(found))\n"
+    )
+    heavy = sorted(HEAVY - {"rich", "tyro"})
+    words = [sys.executable, "-c", code, json.dumps(list(COMMANDS)), json.dumps(heavy)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {name: [code, []] for name, code in COMMANDS.items()}
+
+
+def test_models_of_ones_own_are_listed_without_torch(tmp_path: Path) -> None:
+    from robustlens.nets import Architecture
+    from robustlens.nets.cards import card_of
+    from robustlens.nets.checkpoints import read, save
+
+    shape = Architecture(width=2)
+    card = {"validation": {"clean_accuracy": 0.75, "pgd_accuracy": None}}
+    path = tmp_path / "runs" / "models" / "mine" / "weights.safetensors"
+    save(path, shape.build(), architecture=shape, card=card)
+    assert card_of(path) == read(path)[1]
+    words = [sys.executable, "-X", "importtime", "-m", "robustlens", "models", "list"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert "mine/weights.safetensors  clean accuracy 75.0%" in done.stdout.replace(os.sep, "/")
+    assert re.search(r"\| +robustlens\.cli\.app$", done.stderr, re.MULTILINE)
+    assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
+
+
+def test_the_card_of_shards_is_read_without_their_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from robustlens.nets import Architecture, checkpoints
+    from robustlens.nets.cards import card_of
+
+    monkeypatch.setattr(checkpoints, "SHARD_BYTES", 500)
+    shape = Architecture(width=2)
+    path = tmp_path / "cut.safetensors"
+    checkpoints.save(path, shape.build(), architecture=shape, card={"seed": 3})
+    assert not path.exists()
+    assert card_of(path) == checkpoints.read(path)[1]
+    assert card_of(path)["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "truncated"),
+        (b"\x80\x04ab", "pickle"),
+        (b"\x05" + bytes(7) + b"{oops", "damaged"),
+        (b"\x02" + bytes(7) + b"{}", None),
+        (b"\x25" + bytes(7) + b'{"__metadata__":{"robustlens":"[1]"}} ', "a card that is"),
+        (b"\x24" + bytes(7) + b'{"__metadata__":{"robustlens":"{"}}  ', "damaged"),
+    ],
+)
+def test_a_card_that_cannot_be_read_is_refused(
+    tmp_path: Path, content: bytes, words: str | None
+) -> None:
+    from robustlens.nets.cards import card_of
+
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    if words is None:
+        assert card_of(path) == {}
+        return
+    with pytest.raises(rl.InputError, match=words):
+        card_of(path)
+
+
+def test_the_light_table_of_studies_is_that_of_the_studies() -> None:
+    from robustlens.studies import CLAIMS, LISTED, STUDIES, Study
+
+    assert list(STUDIES) == list(LISTED)
+    assert len(STUDIES) == len(LISTED)
+    for name, listed in LISTED.items():
+        study = STUDIES[name]
+        assert isinstance(study, Study)
+        assert (study.id, study.title) == (listed.id, listed.title)
+        assert name in STUDIES
+        assert name in CLAIMS
+    folder = SOURCE / "studies"
+    rooms = ("features", "practice", "theory")
+    files = [path for room in rooms for path in (folder / room).glob("*.py")]
+    having = {path for path in files if "\nSTUDY = " in path.read_text("utf-8")}
+    assert {f"{p.parent.name}.{p.stem}" for p in having} == {e.module for e in LISTED.values()}
+    assert "generation" not in STUDIES
+    with pytest.raises(KeyError):
+        STUDIES["generation"]
+
+
+def test_what_can_be_typed_is_what_is_done() -> None:
+    from dataclasses import fields
+
+    from robustlens.cli.app import COMMANDS as TOP
+    from robustlens.cli.app import GROUPS
+
+    kinds = [*TOP.values(), *(kind for group in GROUPS.values() for kind in group.values())]
+    typed = [kind for kind in kinds if isinstance(kind, type) and kind.home]
+    assert len(typed) >= 12
+    for kind in typed:
+        worker = getattr(import_module(kind.home), kind.__name__)
+        assert issubclass(worker, kind)
+        assert "run" in vars(worker)
+        more = {f.name for f in fields(worker)} - {f.name for f in fields(kind)}
+        assert more == ({"recipe"} if kind.__name__ == "Train" else set())

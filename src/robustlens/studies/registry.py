@@ -17,6 +17,7 @@ from robustlens.errors import UnknownName
 from robustlens.files import AnyPath, as_path
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
+from robustlens.studies.listed import PRESETS
 from robustlens.studies.pictures import Picture
 from robustlens.studies.result import Number, Result, Verdict
 
@@ -50,10 +51,6 @@ class Study:
     published: str  # what the source found, with the source
     presets: Mapping[str, Any]  # tiny, quick, full, then its own
     function: Callable[[Any, Bench], Findings]
-
-
-PRESETS = ("tiny", "quick", "full")
-"""Seconds, minutes and hours on two cores; "full" wants an accelerator."""
 
 
 def preset(study: Study, name: str) -> Any:
