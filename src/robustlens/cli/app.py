@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from importlib.metadata import PackageNotFoundError, version
 
 import tyro
 
@@ -150,6 +149,8 @@ def _version() -> int:
 
 def _torch_version() -> str:
     """Return the version of torch that is installed, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("torch")
     except PackageNotFoundError:
