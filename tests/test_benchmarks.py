@@ -85,3 +85,23 @@ def test_every_vision_tool_is_timed(bench: Any, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     for name in ("bare", "translate", "inpaint", "upscale", "visualize_feature", "invert"):
         assert f"\n  {name} " in printed
+
+
+def test_imports_are_timed_beside_torch(
+    bench: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports = bench("imports")
+    seconds = {"import torch": 2.0, "import robustlens": 0.5}
+    monkeypatch.setattr(imports, "CODE", tuple(seconds))
+    monkeypatch.setattr(imports, "COMMANDS", ("list",))
+    monkeypatch.setattr(imports, "cpu_seconds", lambda words: seconds.get(words[-1], 0.25))
+    imports.main(["--turns", "2"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[-2:] for row in rows] == [["2.00", "1.00"], ["0.50", "0.25"], ["0.25", "0.12"]]
+
+
+def test_cpu_seconds_are_those_of_the_child(bench: Any) -> None:
+    idle, busy = (
+        bench("imports").cpu_seconds(["-c", code]) for code in ("pass", "sum(range(10**7))")
+    )
+    assert 0 < idle < busy

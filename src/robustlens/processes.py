@@ -22,15 +22,25 @@ import torch.distributed as dist
 from torch import Tensor
 
 from robustlens.errors import InputError, ProcessLost
+from robustlens.launch import launched, main_process, rank, share, world
+
+__all__ = [
+    "PATIENCE",
+    "add_up",
+    "check_same",
+    "gathered",
+    "joined",
+    "launched",
+    "main_process",
+    "own",
+    "rank",
+    "share",
+    "stacked",
+    "world",
+]
 
 PATIENCE = timedelta(days=1)
 """How long the first to finish waits for the last; one that has died is noticed at once."""
-
-
-def launched() -> int:
-    """Return how many processes the environment says there are, 1 without torchrun."""
-    complete = all(name in os.environ for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"))
-    return int(os.environ.get("WORLD_SIZE", "1")) if complete else 1
 
 
 @contextmanager
@@ -54,26 +64,6 @@ def joined() -> Iterator[None]:
         raise
     signal.signal(signal.SIGTERM, before)
     dist.destroy_process_group()
-
-
-def world() -> int:
-    """Return how many processes work together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """Return the place of this process, from 0."""
-    return dist.get_rank() if world() > 1 else 0
-
-
-def main_process() -> bool:
-    """Say whether this is the process that writes, prints and shows progress."""
-    return rank() == 0
-
-
-def share(total: int) -> slice:
-    """Return this process's part of `total` rows: contiguous parts that differ by one at most."""
-    return slice(rank() * total // world(), (rank() + 1) * total // world())
 
 
 def own(device: torch.device) -> torch.device:

@@ -25,7 +25,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from robustlens.processes import main_process
+from robustlens.launch import main_process
 
 console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 """Where bars are drawn; words stand there as they are, whatever brackets and colons they have."""

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-import robustlens
 from robustlens.files import read_json, write_json
 from robustlens.processes import world
+from robustlens.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def provenance(
         data=data or {},
         commit=commit(),
         versions={
-            "robustlens": robustlens.__version__,
+            "robustlens": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
         },

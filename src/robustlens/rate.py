@@ -3,11 +3,10 @@
 Rate.of(torch.tensor([True, True, False]))     # 66.7% [9.4%, 99.2%]
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
-
-from robustlens.bounds import clopper_pearson
+if TYPE_CHECKING:
+    import torch
 
 
 class Rate(NamedTuple):
@@ -19,13 +18,15 @@ class Rate(NamedTuple):
     n: int
 
     @classmethod
-    def of(cls, hits: Tensor) -> "Rate":
+    def of(cls, hits: "torch.Tensor") -> "Rate":
         """Return the share of true entries of a boolean tensor (n,)."""
         return cls.share(int(hits.sum()), hits.numel())
 
     @classmethod
     def share(cls, successes: int, n: int) -> "Rate":
         """Return `successes` / n; raise `InputError` for n < 1."""
+        from robustlens.bounds import clopper_pearson  # scipy, which reading a rate does not need
+
         interval = clopper_pearson(successes, n)
         return cls(successes / n, interval.low, interval.high, n)
 

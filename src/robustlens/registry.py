@@ -23,13 +23,12 @@ import torch
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath, as_path
 from robustlens.pictures import Picture
+from robustlens.presets import PRESETS
 from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
 from robustlens.result import Number, Result, Verdict
 
-PRESETS = ("tiny", "quick", "full")
-"""Seconds, minutes and hours on two cores; "full" wants an accelerator."""
-HOMES = ("robustlens.vision", "robustlens.studies")
+HOMES = ("robustlens.vision", "robustlens.studies.every")
 """What registers its tasks when it is imported. By name: these lie above the registry."""
 
 

@@ -343,3 +343,25 @@ def children(parent: int) -> list[int]:
     """The processes that a process started, in order."""
     found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return sorted(int(pid) for pid in found)
+
+
+def test_the_exchange_of_batch_norms_stays_out_of_compiled_graphs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("robustlens.training.together.world", lambda: 2)
+    norm = nn.BatchNorm2d(3)
+    shared = Together(nn.Sequential(norm))
+    shared.alone = False
+    met: list[bool] = []
+
+    def exchange(norm: nn.BatchNorm2d, x: torch.Tensor) -> torch.Tensor:
+        met.append(torch.compiler.is_compiling())
+        return x
+
+    monkeypatch.setattr("robustlens.training.together._normalised", exchange)
+    with shared.batch_norm():
+        run = torch.compile(nn.Sequential(norm), backend="eager")
+        x = torch.rand(4, 3, 2, 2)
+        assert torch.equal(run(x), x)
+    assert met == [False]
+    assert "forward" not in vars(norm)

@@ -3,21 +3,19 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-import torch
 import tyro
 
-import robustlens
 from robustlens.cli.command import Answer, Build, Command, heard
-from robustlens.cli.data import DATA, DataHelp
-from robustlens.cli.evaluate import Evaluate
-from robustlens.cli.sanity import Sanity
-from robustlens.cli.studies import List, Run, Talk
+from robustlens.cli.flags.data import DataGet, DataShow
+from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
+from robustlens.cli.flags.models import ModelsGet, ModelsShow, ModelsVerify
+from robustlens.cli.flags.sets import build
+from robustlens.cli.flags.studies import Run, Talk
+from robustlens.cli.flags.train import Recipes, Train
+from robustlens.cli.listing import DataHelp, DataList, List, ModelsHelp, ModelsList
 from robustlens.cli.terminal import Writable, prepare, streams
-from robustlens.cli.tracing import told_by
-from robustlens.cli.train import Recipes, Train
-from robustlens.cli.transfer import Transfer
-from robustlens.cli.zoo import MODELS, ModelsHelp
 from robustlens.errors import (
     InputError,
     ModelFailed,
@@ -26,8 +24,9 @@ from robustlens.errors import (
     interrupts_raise,
 )
 from robustlens.files import to_json
-from robustlens.processes import joined, launched, main_process
+from robustlens.launch import launched, main_process
 from robustlens.progress import say
+from robustlens.version import __version__
 
 COMMANDS: Mapping[str, Build] = {
     "list": List,
@@ -41,7 +40,15 @@ COMMANDS: Mapping[str, Build] = {
     "data": DataHelp,
     "models": ModelsHelp,
 }
-GROUPS: Mapping[str, Mapping[str, Build]] = {"data": DATA, "models": MODELS}
+GROUPS: Mapping[str, Mapping[str, Build]] = {
+    "data": {"list": DataList, "get": DataGet, "show": DataShow, "build": build},
+    "models": {
+        "list": ModelsList,
+        "show": ModelsShow,
+        "get": ModelsGet,
+        "verify": ModelsVerify,
+    },
+}
 DESCRIPTION = (
     "Adversarial robustness as a lens on what models learn. Begin with: robustlens talk. "
     "With --version: which one this is."
@@ -59,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = parse(words)
         if launched() > 1 and not command.together:
             raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
-        with joined(), heard() as doubts, streams() as out:
+        with _together(), heard() as doubts, streams() as out:
             answer = command.run()
             if command.doubts:
                 answer = answer._replace(payload={**answer.payload, "warnings": doubts})
@@ -68,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
     except ModelFailed as error:
+        from robustlens.cli.tracing import told_by
+
         say(told_by(error.__cause__ or error))
         return _fail(1, f"robustlens: {error}; the lines above are of the model's own code.")
     except TrainingDiverged as error:
@@ -89,7 +98,9 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "run" and len(words) > 1:
         return Run.parse(words[1:])
     if words and words[0] == "train":
-        return Train.parse(words[1:])
+        from robustlens.cli.train import Train as WithRecipe  # whose fields are flags too
+
+        return WithRecipe.parse(words[1:])
     if group is not None:
         return _among(group, words[1:], f"robustlens {words[0]}")
     return _among(COMMANDS, words, "robustlens")
@@ -111,6 +122,15 @@ def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Co
     )
 
 
+def _together() -> AbstractContextManager[None]:
+    """Meet the other processes, where torchrun started several."""
+    if launched() == 1:
+        return nullcontext()
+    from robustlens.processes import joined
+
+    return joined()
+
+
 def _continues(words: Sequence[str]) -> str:
     again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
     again += " and without --anew" * ("--anew" in words)
@@ -123,6 +143,18 @@ def _fail(code: int, message: str) -> int:
 
 
 def _version() -> int:
-    sys.stdout.write(f"robustlens {robustlens.__version__}, torch {torch.__version__}\n")
+    sys.stdout.write(f"robustlens {__version__}, torch {_torch_version()}\n")
     sys.stdout.flush()
     return 0
+
+
+def _torch_version() -> str:
+    """Return the version of torch that is installed, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        import torch
+
+        return torch.__version__

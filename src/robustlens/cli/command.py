@@ -1,20 +1,25 @@
-"""What a command is: a dataclass whose fields are flags, and a `run` that gives an answer."""
+"""What a command is: a dataclass whose fields are flags, and a `run` that gives an answer.
+
+A command that needs torch stands in two modules: what can be typed in `flags`, and a subclass that
+does it in its `home`. So help, and the refusal of a mistyped flag, take no time.
+"""
 
 import sys
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import torch
-
-from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError
-from robustlens.processes import own
 from robustlens.progress import say
-from robustlens.provenance import Provenance, command_line, provenance
+
+if TYPE_CHECKING:
+    import torch
+
+    import robustlens.data
+    import robustlens.provenance
 
 
 class Answer(NamedTuple):
@@ -26,16 +31,18 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(ABC):
+class Command:
     """A command; its docstring is the help, its fields are the flags."""
 
     together: ClassVar[bool] = False  # whether several processes of torchrun can share the work
     doubts: ClassVar[bool] = False  # whether the object it prints lists the warnings of the run
+    home: ClassVar[str] = ""  # the module whose class of the same name does it
     json: bool = False  # print exactly one JSON object on standard output
 
-    @abstractmethod
     def run(self) -> Answer:
-        """Do it."""
+        """Do it: import what does the work, which may take seconds, and hand the flags over."""
+        worker: type[Command] = getattr(import_module(self.home), type(self).__name__)
+        return worker(**vars(self)).run()
 
 
 Build = Callable[..., Command]
@@ -70,8 +77,12 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
 
-def origin(command: Command, data: Dataset, seed: int, seconds: float) -> Provenance:
+def origin(
+    command: Command, data: "robustlens.data.Dataset", seed: int, seconds: float
+) -> "robustlens.provenance.Provenance":
     """Return where the numbers of this command come from: its words, flags, data and device."""
+    from robustlens.provenance import command_line, provenance
+
     return provenance(
         command_line("robustlens", *sys.argv[1:]),
         {k: str(v) for k, v in asdict(command).items()},
@@ -82,7 +93,7 @@ def origin(command: Command, data: Dataset, seed: int, seconds: float) -> Proven
     )
 
 
-def device(name: str) -> torch.device:
+def device(name: str) -> "torch.device":
     """Return a device by name; "auto" is the accelerator if there is one, else the CPU.
 
     Of several processes each gets an accelerator of its own.
@@ -90,6 +101,10 @@ def device(name: str) -> torch.device:
     Raises:
         InputError: no such device on this machine.
     """
+    import torch
+
+    from robustlens.processes import own
+
     if name == "auto":
         return own(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:

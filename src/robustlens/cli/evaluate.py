@@ -1,16 +1,16 @@
 """`robustlens evaluate`: how accurate a model is, as images are and under attack."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from inspect import signature
 from pathlib import Path
-from typing import ClassVar
 
 from torch import nn
 
 from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
-from robustlens.cli.command import Answer, Command, device, origin
+from robustlens.cli.command import Answer, device, origin
+from robustlens.cli.flags import measure as flags
 from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
@@ -27,46 +27,8 @@ SETTINGS = ("version", "steps", "restarts", "queries")
 """Flags that are an attack's settings, where it has them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluate(Command):
-    """Measure accuracy as images are and under an attack, with one record per image.
-
-    Accuracy under any attack is an upper bound of robust accuracy: a stronger one may leave less.
-    "autoattack" is the one to trust. Records are saved batch by batch; after a kill, the same
-    command goes on. Records are never deleted: those of another run in the same place are put
-    aside (.old, .old.1 and so on), or refused with --resume.
-
-    All images of a folder or an .npz are measured, unless it has splits (then the test images), or
-    the model was trained on them here (then the fifth of every class that training held out).
-
-    Example: robustlens evaluate --weights w.safetensors --data fashion --norm l2 --eps 1.5
-
-    Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images
-    --norm linf --eps 8/255 --attack autoattack --limit 1000
-    """
-
-    together: ClassVar[bool] = True
-    doubts: ClassVar[bool] = True
-    data: str  # a name from "robustlens data list", or a path
-    weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
-    size: int | None = None  # crop and resize images of different sizes to this side
-    split: str | None = None  # train, test or all; default: test, or all of data without splits
-    limit: int = 0  # this many images, alike from every class; 0: all
-    norm: str = "l2"  # linf, l2 or l1
-    eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
-    attack: str = "pgd"  # autoattack, pgd, apgd, fab, square, ddn, fmn and others
-    version: str | None = None  # of autoattack: standard, adaptive, plus or rand
-    steps: int | None = None  # of the attack; its own default if not given
-    restarts: int | None = None  # of the attack; its own default if not given
-    queries: int | None = None  # of a black-box attack; its own default if not given
-    seed: int = 0
-    batch_size: int | None = None  # images saved together; default: a quarter, 16 to 250
-    records: Path | None = None  # one JSON line per image; default: in runs/evaluations
-    resume: bool = False  # only go on: refuse a file with the records of another run
-    anew: bool = False  # begin again, with the records of the same run put aside
-    board: Path | None = None  # also write the result in the shape of a RobustBench entry
-    device: str = "auto"  # auto, cpu or cuda
+class Evaluate(flags.Evaluate):
+    """`robustlens evaluate`, at work."""
 
     def run(self) -> Answer:
         """Measure it."""
@@ -121,10 +83,10 @@ class Evaluate(Command):
         given = {name: value for name, value in given.items() if value is not None}
         for name, value in given.items():
             if name not in known:
-                flags = ", ".join(f"--{own}" for own in known)
+                own = ", ".join(f"--{setting}" for setting in known)
                 raise InputError(
                     f"--{name} with --attack {self.attack}",
-                    f"its own settings: {flags}" if flags else "an attack that has that setting",
+                    f"its own settings: {own}" if own else "an attack that has that setting",
                     f"leave out --{name}, or change --attack",
                 )
             if isinstance(value, int) and value < 1:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustlens.cli.command import columns
-from robustlens.nets import Architecture
 from robustlens.progress import lasting
 from robustlens.rate import Rate
-from robustlens.zoo import Measured
+from robustlens.zoo.measure import Measured
 
 
 def short(validation: Mapping[str, Any]) -> str:
@@ -43,6 +42,8 @@ def told(card: Mapping[str, Any]) -> list[str]:
 def _net(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     rows = []
     if "architecture" in card:
+        from robustlens.nets import Architecture  # which needs torch
+
         net = Architecture(**card["architecture"])
         shape = f"{net.channels} x {net.size} x {net.size}"
         rows.append(("net", f"{net.short}, for images of {shape}"))

@@ -1,11 +1,11 @@
 """`robustlens sanity`: is a model's robustness real, and is the model used as it should be?"""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 from robustlens.balls import ball
 from robustlens.cli.bring import ask, brought
-from robustlens.cli.command import Answer, Command, device, origin
+from robustlens.cli.command import Answer, device, origin
+from robustlens.cli.flags import measure as flags
 from robustlens.cli.images import about, described, heading, images, reading
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
@@ -14,27 +14,8 @@ from robustlens.provenance import clock
 from robustlens.sanity import Outcome, check_model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sanity(Command):
-    """Look for gradient masking and for wrong use: each check says what it means and what to do.
-
-    The model is seen in the mode in which it is handed over: build it as you would use it.
-
-    Example: robustlens sanity --weights w.safetensors --data fashion --norm l2 --eps 1.5
-
-    Your own: robustlens sanity --model my_pkg:build --data ./images --norm linf --eps 8/255
-    """
-
-    data: str  # a name from "robustlens data list", or a path
-    weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
-    size: int | None = None  # crop and resize images of different sizes to this side
-    split: str | None = None  # train, test or all; default: test, or all of data without splits
-    limit: int = 64  # this many images, alike from every class
-    norm: str = "l2"  # linf, l2 or l1: what robustness is claimed for
-    eps: str = "0.5"  # its radius in [0, 1] units, as 0.5 or 8/255
-    seed: int = 0
-    device: str = "auto"  # auto, cpu or cuda
+class Sanity(flags.Sanity):
+    """`robustlens sanity`, at work."""
 
     def run(self) -> Answer:
         """Check it."""

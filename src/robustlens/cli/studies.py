@@ -1,103 +1,35 @@
-"""`robustlens list | run | talk`: the studies, one by one or all on a page."""
+"""`robustlens run | talk`: the studies and other tasks, one by one or all on a page."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from robustlens.cli.command import Answer, Command, device
-from robustlens.errors import UnknownName
+from robustlens.cli.command import Answer, device
+from robustlens.cli.flags import studies as flags
+from robustlens.cli.flags.studies import task_of
 from robustlens.figures import save_pictures
 from robustlens.progress import say
-from robustlens.registry import PRESETS, Study, Task, preset, run, tasks, what_decides
+from robustlens.registry import Study, preset, run, what_decides
 from robustlens.report import write_page
 from robustlens.result import FILE, Result
-from robustlens.studies import CLAIMS, STUDIES
+from robustlens.studies import STUDIES
 
 
-@dataclass(frozen=True, kw_only=True)
-class List(Command):
-    """List the claims of the talk, and which of them can be run.
-
-    Example: robustlens list
-    """
-
-    def run(self) -> Answer:
-        """List them."""
-        rows = [{**claim._asdict(), "runnable": claim.id in STUDIES} for claim in CLAIMS.values()]
-        width = max(map(len, CLAIMS))
-        lines = [
-            f"{'*' if claim.id in STUDIES else ' '} {claim.id:<{width}}  {claim.sentence}"
-            for claim in CLAIMS.values()
-        ]
-        foot = f"\n* can be run: robustlens run ID --preset {'|'.join(PRESETS)}"
-        return Answer({"claims": rows}, "\n".join(lines) + "\n" + foot)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run(Command):
-    """Run one study, or another task, print its numbers, save its pictures.
-
-    Every setting of the study is a flag: robustlens run STUDY --preset quick --help
-
-    Example: robustlens run robust-erm --preset quick --robust.training.epochs 20
-    """
-
-    study: Annotated[str, tyro.conf.Positional]  # an id from "robustlens list"
-    preset: str = "quick"  # tiny (seconds), quick (minutes on two cores) or full (an accelerator)
-    out: Path = Path("runs")  # results go to OUT/STUDY/PRESET, models to OUT/models
-    device: str = "auto"  # auto, cpu or cuda
-    config: tyro.conf.Suppress[Any] = None
-
-    @classmethod
-    def parse(cls, words: Sequence[str]) -> "Run":
-        """Return the command of words after "run"; flags of the study's config are among them."""
-        asks = [word for word in words if word in ("-h", "--help")]
-        rest = [word for word in words if word not in asks]
-        named = bool(rest) and not rest[0].startswith("-")
-        own, others = tyro.cli(
-            cls,
-            args=rest if named else list(words),
-            prog="robustlens run",
-            return_unknown_args=True,
-        )
-        task = _task(own.study)
-        start = preset(task, own.preset)
-        prog = f"robustlens run {own.study} --preset {own.preset}"
-        config = tyro.cli(
-            type(start),
-            default=start,
-            args=[*others, *asks],
-            prog=prog,
-            description=task.about,
-        )
-        return cls(**{**vars(own), "config": config})
+class Run(flags.Run):
+    """`robustlens run`, at work."""
 
     def run(self) -> Answer:
         """Run it."""
-        task = _task(self.study)
+        task = task_of(self.study)
         config = preset(task, self.preset) if self.config is None else self.config
         result = run(task, self.preset, config, folder=self.out, device=device(self.device))
         folder = _save(result, self.out)
         return Answer(result.as_dict(), _words(result) + f"\npictures: {folder}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Talk(Command):
-    """Run every study, or reuse what was run before, and write the page.
-
-    The page is there after the first study and grows with every further one, so that it can be
-    read meanwhile. A run that was stopped goes on where it was.
-
-    Example: robustlens talk --preset quick
-    """
-
-    preset: str = "quick"  # tiny, quick or full
-    out: Path = Path("runs")  # the page goes to OUT/talk/index.html
-    device: str = "auto"  # auto, cpu or cuda
+class Talk(flags.Talk):
+    """`robustlens talk`, at work."""
 
     def run(self) -> Answer:
         """Run what is missing; write the page."""
@@ -120,16 +52,6 @@ class Talk(Command):
         say(f"{number} {study.id}: running")
         result = run(study, self.preset, config, folder=self.out, device=device(self.device))
         return _save(result, self.out)
-
-
-def _task(name: str) -> Task:
-    known = tasks()
-    if name in known:
-        return known[name]
-    kind = (
-        "study (the claim is listed, its study is not written yet)" if name in CLAIMS else "study"
-    )
-    raise UnknownName(kind, name, known)
 
 
 def _done(folder: Path, config: Any) -> bool:

@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, ClassVar
 
 import torch
 import tyro
 
-from robustlens.cli.command import Answer, Command, columns, device
+from robustlens.cli.command import Answer, columns, device
+from robustlens.cli.flags import train as flags
 from robustlens.cli.images import described, heading
 from robustlens.cli.models import short
 from robustlens.data import Dataset
@@ -19,26 +20,12 @@ from robustlens.progress import lasting
 from robustlens.provenance import command_line, hardware
 from robustlens.recipes import Recipe, Rehearsal, fit, named, recipe_names, rehearse
 
-START = 'begin with this recipe: a name from "robustlens recipes", or a file that ends in .toml'
-
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Command):
-    """Train a model by a recipe; the same command continues a training that was stopped.
+class Train(flags.Train):
+    """`robustlens train`, at work; what the recipe says are flags too."""
 
-    The epoch that does best on validation images, cut from the training set, is kept. A fixed fifth
-    of every class is held out of data without splits: "evaluate --split test" measures on it. Flags
-    beside --recipe change what it says: robustlens train --recipe fashion-standard --epochs 2
-
-    Example: robustlens train --data fashion --loss adversarial --norm l2 --eps 1.5 --epochs 12
-    """
-
-    together: ClassVar[bool] = True
-    start: Annotated[str, tyro.conf.arg(name="recipe", metavar="NAME", help=START)] = ""
     recipe: Recipe = field(default_factory=Recipe)
-    out: Path = Path("runs/models")  # the model gets a folder of its own in here
-    device: str = "auto"  # auto, cpu or cuda
-    dry_run: bool = False  # take two steps, say how long the whole would take, write nothing
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "Train":
@@ -54,6 +41,7 @@ class Train(Command):
             default=cls(start=start, recipe=named(start).recipe if start else Recipe()),
             args=list(words),
             prog="robustlens train",
+            description=cleandoc(flags.Train.__doc__ or ""),
             config=(tyro.conf.OmitArgPrefixes,),
         )
 
@@ -79,12 +67,8 @@ class Train(Command):
         return Answer({"weights": str(weights), **images, **card}, text)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipes(Command):
-    """List the recipes that have a name: data, net, loss, and the machine each fits.
-
-    Example: robustlens recipes
-    """
+class Recipes(flags.Recipes):
+    """`robustlens recipes`, at work."""
 
     def run(self) -> Answer:
         """List them, those for a processor first."""

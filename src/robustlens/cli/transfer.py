@@ -1,14 +1,13 @@
 """`robustlens transfer`: who falls for whose adversarial examples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
-from robustlens.cli.command import Answer, Command, device, origin
+from robustlens.cli.command import Answer, device, origin
+from robustlens.cli.flags import measure as flags
 from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import on_device_of, transfer_matrix
@@ -17,31 +16,8 @@ from robustlens.nets import Checkpoint
 from robustlens.provenance import clock
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transfer(Command):
-    """Show every model the adversarial examples of every other, and count who falls.
-
-    Rows: made on; columns: shown to. A success is an image that a model gets right as it is, and
-    wrong after the change; each share has its interval. The answer is a Markdown table.
-
-    Example: robustlens transfer --data fashion --norm l2 --eps 1.5 --weights a.safetensors
-    b.safetensors c.safetensors --names small resnet robust
-    """
-
-    doubts: ClassVar[bool] = True
-    data: str  # a name from "robustlens data list", or a path
-    weights: tuple[Path, ...]  # two .safetensors files or more, or names of shipped models
-    names: tuple[str, ...] = field(default=())  # what to call them; default: their files or folders
-    size: int | None = None  # crop and resize images of different sizes to this side
-    split: str | None = None  # train, test or all; default: test, or all of data without splits
-    limit: int = 0  # this many images, alike from every class; 0: all
-    norm: str = "l2"  # linf, l2 or l1
-    eps: str = "0.5"  # radius in [0, 1] units, as 0.5 or 8/255
-    attack: str = "pgd"  # pgd, apgd, mi_fgsm and others
-    steps: int = 20  # of the attack
-    seed: int = 0
-    batch_size: int = 250
-    device: str = "auto"  # auto, cpu or cuda
+class Transfer(flags.Transfer):
+    """`robustlens transfer`, at work."""
 
     def run(self) -> Answer:
         """Attack each model, show the result to all."""

@@ -6,10 +6,15 @@
 What a net learns from them tells which features the first net uses, and what they are worth.
 """
 
-from robustlens.constructed.builder import DROPPED, Made, Make, build
-from robustlens.constructed.controls import mistakes, random_changes, random_labels
-from robustlens.constructed.relabelled import TARGETS, relabelled
-from robustlens.constructed.robustified import START, robustified
+import typing
+
+from robustlens import lazy
+
+if typing.TYPE_CHECKING:
+    from robustlens.constructed.builder import DROPPED, Made, Make, build
+    from robustlens.constructed.controls import mistakes, random_changes, random_labels
+    from robustlens.constructed.relabelled import TARGETS, relabelled
+    from robustlens.constructed.robustified import START, robustified
 
 __all__ = [
     "DROPPED",
@@ -24,3 +29,10 @@ __all__ = [
     "relabelled",
     "robustified",
 ]
+
+lazy.names(__name__, {
+    "robustlens.constructed.builder": "DROPPED Made Make build",
+    "robustlens.constructed.controls": "mistakes random_changes random_labels",
+    "robustlens.constructed.relabelled": "TARGETS relabelled",
+    "robustlens.constructed.robustified": "START robustified",
+})  # fmt: skip

@@ -6,12 +6,13 @@ found = ascend(goal, x, ball, rule, steps=100).best
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import nn
 
 from robustlens.attacks import twin_of
+from robustlens.constructed.kinds import Hold
 from robustlens.constructed.sources import shaken, towards
 from robustlens.data import Augmentation, Dataset
 from robustlens.data.augment import unit
@@ -20,8 +21,6 @@ from robustlens.objectives import match, toward, weighted
 from robustlens.streams import stream
 from robustlens.types import Images, Labels, Model, Objective
 
-Hold = Literal["class", "logits"]
-"""What of a net must not move: the log-probability of the true class, or all logits."""
 AS_IT_IS = Augmentation()
 """No augmentation."""
 

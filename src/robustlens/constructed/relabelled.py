@@ -16,7 +16,8 @@ from torch import nn
 from robustlens.ascend import ascend
 from robustlens.balls import ball as make_ball
 from robustlens.constructed.builder import Made, build
-from robustlens.constructed.pushing import AS_IT_IS, Hold, Push, quick
+from robustlens.constructed.kinds import Hold
+from robustlens.constructed.pushing import AS_IT_IS, Push, quick
 from robustlens.constructed.sources import fitting
 from robustlens.data import Augmentation, Dataset
 from robustlens.errors import InputError, UnknownName

@@ -8,12 +8,18 @@
 Pixels are kept as uint8, in memory or memory-mapped; there are no worker processes.
 """
 
-from robustlens.data.augment import Augmentation
-from robustlens.data.contact import contact_sheet
-from robustlens.data.dataset import Dataset, batches
-from robustlens.data.download import get
-from robustlens.data.saved import open_saved, save
-from robustlens.data.sources import SOURCES, Source, load
+import typing
+
+from robustlens import lazy
+
+if typing.TYPE_CHECKING:
+    from robustlens.data.augment import Augmentation
+    from robustlens.data.contact import contact_sheet
+    from robustlens.data.dataset import Dataset, batches
+    from robustlens.data.download import get
+    from robustlens.data.saved import open_saved, save
+    from robustlens.data.sources import load
+    from robustlens.data.table import SOURCES, Source
 
 __all__ = [
     "SOURCES",
@@ -27,3 +33,13 @@ __all__ = [
     "open_saved",
     "save",
 ]
+
+lazy.names(__name__, {
+    "robustlens.data.augment": "Augmentation",
+    "robustlens.data.contact": "contact_sheet",
+    "robustlens.data.dataset": "Dataset batches",
+    "robustlens.data.download": "get",
+    "robustlens.data.saved": "open_saved save",
+    "robustlens.data.sources": "load",
+    "robustlens.data.table": "SOURCES Source",
+})  # fmt: skip

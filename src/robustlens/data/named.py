@@ -15,6 +15,16 @@ import torch
 
 from robustlens.data import cifar, idx, packed, places
 from robustlens.data.dataset import Dataset
+from robustlens.data.table import (
+    CIFAR_ARCHIVE,
+    CIFAR_FILES,
+    DEBIAN,
+    FASHION_FILE,
+    GET_CIFAR,
+    GET_FASHION,
+    IMAGENETTE_FILE,
+    TINY_FILE,
+)
 
 FASHION = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -25,21 +35,6 @@ IMAGENETTE = (
     "French horn", "garbage truck", "gas pump", "golf ball", "parachute",
 )  # fmt: skip
 PETS = (cifar.CLASSES.index("cat"), cifar.CLASSES.index("dog"))
-CIFAR_ARCHIVE = "cifar-10-python.tar.gz"
-CIFAR_FILES = {
-    "train": ("cifar10_train_0.npz", "cifar10_train_1.npz"),
-    "test": ("cifar10_test.npz",),
-}
-IMAGENETTE_FILE = {"train": "imagenette128_train.npz", "test": "imagenette128_val.npz"}
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts the idx files."""
-FASHION_FILE = "fashion_mnist.npz"
-FASHION_FULL_FILES = ((FASHION_FILE,), (str(DEBIAN / "train-images-idx3-ubyte.gz"),))
-CIFAR_GROUPS = ((*CIFAR_FILES["train"], *CIFAR_FILES["test"]), (CIFAR_ARCHIVE,))
-TINY_FILE = "tinyimagenet32.npz"
-"""The files of a source: groups, any of which is enough."""
-GET_FASHION = "install Debian's dataset-fashion-mnist"
-GET_CIFAR = "run `robustlens data get cifar10`"
 
 
 def fashion(split: str) -> Dataset:

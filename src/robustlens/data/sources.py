@@ -9,7 +9,7 @@ Everything is uint8 (n, c, h, w) in the original order; `SOURCES` is the table o
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robustlens.data import arrays, cifar, folder, named, places, saved
+from robustlens.data import arrays, cifar, folder, saved
 from robustlens.data.dataset import Dataset, Piece
 from robustlens.data.holdout import words
+from robustlens.data.table import SOURCES
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath
 from robustlens.progress import say_once
@@ -27,23 +28,6 @@ from robustlens.progress import say_once
 SPLITS = ("train", "test", "all")
 PART = 512
 """Images shrunk at once."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set with a name: what it is, its licence, and `load(split)` with "train" or "test"."""
-
-    name: str
-    description: str
-    licence: str
-    load: Callable[[str], Dataset]
-    files: tuple[tuple[str, ...], ...] = ()  # any of these groups is enough; (): in the package
-    remedy: str = ""  # how to get them
-
-    def place(self) -> str:
-        """Return where the data set is on this machine: a folder, "the package", or ""."""
-        found = [paths for group in self.files if (paths := places.find_all(*group))]
-        return str(found[0][0].parent) if found else "" if self.files else "the package"
 
 
 def load(name: AnyPath, split: str = "train", *, size: int | None = None) -> Dataset:
@@ -216,57 +200,3 @@ READERS = (
     Reader(Path.is_dir, folder.splits, folder.read, resizes=True),
 )
 """The kinds of paths, tried in this order; class folders come last."""
-
-
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source(
-            "fashion",
-            "Fashion-MNIST, the first 1,000 training and 200 test images of each of ten classes, "
-            "28x28 grey; comes with the package",
-            "MIT, copyright 2017 Zalando SE",
-            named.fashion,
-        ),
-        Source(
-            "fashion-full",
-            "Fashion-MNIST, 60,000 training and 10,000 test images, 28x28 grey",
-            "MIT, copyright 2017 Zalando SE",
-            named.fashion_full,
-            named.FASHION_FULL_FILES,
-            named.GET_FASHION,
-        ),
-        Source(
-            "cifar10",
-            "CIFAR-10, 50,000 training and 10,000 test images of ten classes, 32x32 colour",
-            "unknown (Krizhevsky 2009)",
-            named.cifar10,
-            named.CIFAR_GROUPS,
-            named.GET_CIFAR,
-        ),
-        Source(
-            "catdog",
-            "the cats and dogs of CIFAR-10, 10,000 training and 2,000 test images",
-            "unknown (Krizhevsky 2009)",
-            named.catdog,
-            named.CIFAR_GROUPS,
-            named.GET_CIFAR,
-        ),
-        Source(
-            "imagenette128",
-            "Imagenette, 9,469 training and 3,925 test photographs of ten classes, 128x128 colour",
-            "unknown (ImageNet: non-commercial research)",
-            named.imagenette128,
-            (tuple(named.IMAGENETTE_FILE.values()),),
-        ),
-        Source(
-            "tinyimagenet32",
-            "36 classes of Tiny ImageNet in 11 groups, 18,000 training and 1,800 test images, "
-            "32x32 colour",
-            "unknown (ImageNet: non-commercial research)",
-            named.tinyimagenet32,
-            ((named.TINY_FILE,),),
-        ),
-    )
-}
-"""The data sets that have a name."""

@@ -7,9 +7,7 @@
 Never a pickle, in neither direction. Weights above 15 MiB are written in shards beside an index.
 """
 
-import json
 import platform
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +17,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-import robustlens
 from robustlens.describe import described, state_digest
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, digest, digest_json, replacing, to_json, write_json
 from robustlens.nets.architecture import Architecture
+from robustlens.nets.cards import card_in, check_file, index_of, listed
 from robustlens.nets.fitting import fitted
 from robustlens.types import Model
+from robustlens.version import __version__
 
 SHARD_BYTES = 15 * 2**20
 """Of weights in one file: with its card it stays under 16 MiB."""
@@ -59,7 +58,7 @@ def save(
         "architecture": architecture.as_dict(),
         "versions": {
             "python": platform.python_version(),
-            "robustlens": robustlens.__version__,
+            "robustlens": __version__,
             "torch": torch.__version__,
         },
     }
@@ -67,7 +66,7 @@ def save(
     shards = _shards(tensors)
     if len(shards) == 1:
         write_tensors(path, tensors, full)
-        _index(path).unlink(missing_ok=True)
+        index_of(path).unlink(missing_ok=True)
         return
     full["weights"] = digest(*(memoryview(_bytes(t)) for t in tensors.values()))  # see `read`
     where = {}
@@ -75,7 +74,7 @@ def save(
         name = f"{path.stem}-{number:05d}-of-{len(shards):05d}{path.suffix}"
         write_tensors(path.with_name(name), shard, full)
         where.update(dict.fromkeys(shard, name))
-    write_json(_index(path), {"metadata": full, "weight_map": where})
+    write_json(index_of(path), {"metadata": full, "weight_map": where})
     path.unlink(missing_ok=True)  # an older, smaller checkpoint, which `load` would prefer
 
 
@@ -127,7 +126,7 @@ def _built(path: Path, fields: Any) -> nn.Module:
 def exists(path: AnyPath) -> bool:
     """Say whether `path` was saved, whole or in shards."""
     path = as_path(path)
-    return path.is_file() or _index(path).is_file()
+    return path.is_file() or index_of(path).is_file()
 
 
 def write_tensors(path: AnyPath, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
@@ -140,10 +139,10 @@ def write_tensors(path: AnyPath, tensors: Mapping[str, Tensor], card: Mapping[st
 def read(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a file, or of all shards of an index, and the card."""
     path = as_path(path)
-    index = _index(path)
+    index = index_of(path)
     if path.is_file() or not index.is_file():
         return read_tensors(path)
-    shards = _listed(index)
+    shards = listed(index)
     for shard in shards:
         if not shard.is_file():
             raise InputError(
@@ -169,53 +168,9 @@ def read_tensors(given: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        card = json.loads(metadata.get("robustlens", "{}"))
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except SafetensorError as error:
         raise InputError(f"{path} is damaged ({error})", "a whole safetensors file") from error
-    if not isinstance(card, dict):
-        raise InputError(
-            f"{path} has a card that is {card!r:.40}",
-            "a JSON object in the metadata under robustlens",
-            "write the file again without it",
-        )
-    return tensors, card
-
-
-def _listed(index: Path) -> list[Path]:
-    """Return the shards of an index, all of them beside it."""
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return [index.with_name(name) for name in sorted(names)]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{index} is damaged ({error!r})",
-            "a JSON file whose weight_map names the shard of each tensor",
-            "copy or train it again",
-        ) from error
-
-
-def check_file(path: Path) -> None:
-    """Raise `InputError` unless a file begins like a whole safetensors file (no pickle does)."""
-    if not path.is_file():
-        raise InputError(f"no file {path}", "a .safetensors checkpoint", "check the path")
-    with path.open("rb") as file:
-        head, brace = file.read(8), file.read(1)
-    whole = brace == b"{" and head[4:] == bytes(4)  # a header's length may look like a pickle
-    if not whole and (head[:1] == b"\x80" or head[:2] == b"PK"):
-        raise InputError(
-            f"{path} is a pickle, which can run any code when it is opened",
-            "a .safetensors file",
-            "convert it where you trust it: d = torch.load(path, weights_only=True), then "
-            'safetensors.torch.save_file(d, "weights.safetensors"); where the weights are an entry '
-            'of d, such as d["state_dict"] or d["model"], save that',
-        )
-    size, length = path.stat().st_size, struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-    if len(head) < 8 or 8 + length > size:
-        raise InputError(
-            f"{path} is truncated ({size} bytes) or no safetensors file",
-            "the whole file",
-            "copy or train it again",
-        )
+    return tensors, card_in(metadata, path)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -250,7 +205,3 @@ def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         groups[-1][name] = tensor
         total += size
     return groups
-
-
-def _index(path: Path) -> Path:
-    return path.with_name(path.name + ".index.json")

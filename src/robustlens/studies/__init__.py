@@ -5,63 +5,38 @@ result = run(study, "quick", study.presets["quick"], folder=Path("runs"))
 result.verdict, result.numbers
 """
 
-import importlib
+import typing
 
-from robustlens.pictures import (
-    Arrow,
-    Bar,
-    Bars,
-    Cell,
-    Curves,
-    Dots,
-    Ellipse,
-    Gallery,
-    Line,
-    Panel,
-    Picture,
-    Plane,
-    Series,
-    Sheet,
-    Surfaces,
-)
-from robustlens.registry import PRESETS, Bench, Findings, Study, preset, run
-from robustlens.result import Number, Result, Verdict
-from robustlens.studies.claims import CLAIMS, Claim
+from robustlens import lazy
 
-IDS = (
-    "adversarial-perturbations",
-    "robust-erm",
-    "security-curve",
-    "gradient-masking",
-    "harder-training-capacity",
-    "standard-accuracy-curve",
-    "tension-theorem",
-    "computational-barrier",
-    "gaussian-sample-complexity",
-    "linear-vs-threshold",
-    "aberration-view",
-    "simple-experiment",
-    "experiment-controls",
-    "features-model",
-    "gaussian-theory",
-    "gradient-alignment-theory",
-    "robustification",
-    "not-batchnorm-alone",
-    "transferability-plot",
-    "human-vs-model-priors",
-    "robust-training-prior",
-    "data-efficiency",
-    "perception-alignment",
-    "adversary-as-critic",
-)
-"""In the order of the talk. A study lies in the module or package of its id, as its `STUDY`."""
-STUDIES: dict[str, Study] = {
-    id: importlib.import_module(f"{__name__}.{id.replace('-', '_')}").STUDY for id in IDS
-}
-"""The studies that can be run, by id, in the order of the talk."""
+if typing.TYPE_CHECKING:
+    from robustlens.pictures import (
+        Arrow,
+        Bar,
+        Bars,
+        Cell,
+        Curves,
+        Dots,
+        Ellipse,
+        Gallery,
+        Line,
+        Panel,
+        Picture,
+        Plane,
+        Series,
+        Sheet,
+        Surfaces,
+    )
+    from robustlens.presets import PRESETS
+    from robustlens.registry import Bench, Findings, Study, preset, run
+    from robustlens.result import Number, Result, Verdict
+    from robustlens.studies.claims import CLAIMS, Claim
+    from robustlens.studies.listed import LISTED, Listed
+    from robustlens.studies.table import STUDIES
 
 __all__ = [
     "CLAIMS",
+    "LISTED",
     "PRESETS",
     "STUDIES",
     "Arrow",
@@ -76,6 +51,7 @@ __all__ = [
     "Findings",
     "Gallery",
     "Line",
+    "Listed",
     "Number",
     "Panel",
     "Picture",
@@ -89,3 +65,16 @@ __all__ = [
     "preset",
     "run",
 ]
+
+lazy.names(__name__, {
+    "robustlens.pictures": (
+        "Arrow Bar Bars Cell Curves Dots Ellipse Gallery Line Panel Picture Plane Series Sheet "
+        "Surfaces"
+    ),
+    "robustlens.presets": "PRESETS",
+    "robustlens.registry": "Bench Findings Study preset run",
+    "robustlens.result": "Number Result Verdict",
+    "robustlens.studies.claims": "CLAIMS Claim",
+    "robustlens.studies.listed": "LISTED Listed",
+    "robustlens.studies.table": "STUDIES",
+})  # fmt: skip

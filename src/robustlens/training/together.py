@@ -17,6 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from robustlens.processes import add_up, share, stacked, world
 from robustlens.streams import Shared
 
+Normalised = Callable[[_BatchNorm, Tensor], Tensor]
+"""What a batch norm makes of the images of this process."""
 MeanLoss = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 """(x, y, generator) to a mean over the images."""
 
@@ -58,25 +60,30 @@ class Together:
 
     @contextmanager
     def batch_norm(self) -> Iterator[None]:
-        """Let batch norm in training mode see the batch of all processes."""
+        """Let batch norm in training mode see the batch of all processes.
+
+        The exchange stays outside of what torch.compile makes of the model. (`disable` brings in
+        the whole compiler, so it is called where several processes meet, and not as a decorator.)
+        """
         norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)] * (world() > 1)
+        whole: Normalised = _normalised
+        if norms:
+            whole = torch.compiler.disable(whole)  # type: ignore[no-untyped-call]
         for norm in norms:
-            norm.__dict__["forward"] = partial(self._forward, norm)
+            norm.__dict__["forward"] = partial(self._forward, norm, whole)
         try:
             yield
         finally:
             for norm in norms:
                 del norm.__dict__["forward"]
 
-    def _forward(self, norm: _BatchNorm, x: Tensor) -> Tensor:
+    def _forward(self, norm: _BatchNorm, whole: Normalised, x: Tensor) -> Tensor:
         if self.alone or not norm.training:
             usual: Tensor = type(norm).forward(norm, x)
             return usual
-        y: Tensor = _normalised(norm, x)
-        return y
+        return whole(norm, x)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _normalised(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return what `norm` makes of this part of the batch; update its running statistics."""
     y: Tensor

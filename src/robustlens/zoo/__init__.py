@@ -6,12 +6,17 @@
 `docs/models.md` says what there is; a model is added by `tools/ship_model.py`.
 """
 
-from robustlens.zoo.load import pretrained, resolve
-from robustlens.zoo.measure import Measured, Trial, measure, trials
-from robustlens.zoo.places import get, located
-from robustlens.zoo.ship import ship
-from robustlens.zoo.table import Entry, File, entries, entry
-from robustlens.zoo.verify import Outcome, Verdict, verify
+import typing
+
+from robustlens import lazy
+
+if typing.TYPE_CHECKING:
+    from robustlens.zoo.load import pretrained, resolve
+    from robustlens.zoo.measure import Measured, Trial, measure, trials
+    from robustlens.zoo.places import get, located
+    from robustlens.zoo.ship import ship
+    from robustlens.zoo.table import Entry, File, entries, entry
+    from robustlens.zoo.verify import Outcome, Verdict, verify
 
 __all__ = [
     "Entry",
@@ -31,3 +36,12 @@ __all__ = [
     "trials",
     "verify",
 ]
+
+lazy.names(__name__, {
+    "robustlens.zoo.load": "pretrained resolve",
+    "robustlens.zoo.measure": "Measured Trial measure trials",
+    "robustlens.zoo.places": "get located",
+    "robustlens.zoo.ship": "ship",
+    "robustlens.zoo.table": "Entry File entries entry",
+    "robustlens.zoo.verify": "Outcome Verdict verify",
+})  # fmt: skip

@@ -4,27 +4,28 @@
         measure(trial, model, data).rate
 
 A trial is a value that can be written down, so that `verify` repeats exactly what was measured.
+Cards are read without torch: what measures is imported when it measures.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from robustlens.attacks import ATTACKS, bind
-from robustlens.balls import ball
-from robustlens.data import Dataset
-from robustlens.evaluation import Evaluation, Rate, accuracy, attacked_accuracy, on_device_of
 from robustlens.files import AnyPath, as_path
-from robustlens.provenance import clock
-from robustlens.streams import Draws, noisy, stream
-from robustlens.types import Images, Logits
+from robustlens.rate import Rate
+
+if TYPE_CHECKING:
+    import torch.nn
+
+    import robustlens.data
+    import robustlens.evaluation
 
 CLEAN = "none"
 """In the place of an attack's name: images as they are."""
 NOISE = "noise"
 """In the place of an attack's name: Gaussian noise, one draw for an image, not clipped."""
+REPEATED = (CLEAN, NOISE, "pgd")
+"""The attacks of a card that are repeated unless others are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +49,23 @@ class Trial:
         known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
         return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
 
-    def on(self, model: nn.Module, data: Dataset, save: AnyPath | None = None) -> Evaluation:
+    def on(
+        self,
+        model: "torch.nn.Module",
+        data: "robustlens.data.Dataset",
+        save: AnyPath | None = None,
+    ) -> "robustlens.evaluation.Evaluation":
         """Return what the model does; with an attack, `save` keeps records to resume from."""
+        from robustlens.attacks import ATTACKS, bind
+        from robustlens.balls import ball
+        from robustlens.evaluation import accuracy, attacked_accuracy, on_device_of
+        from robustlens.zoo.noisy import Noisy
+
         data = on_device_of(model, data.take(self.n))
         if self.attack == CLEAN:
             return accuracy(model, data)
         if self.attack == NOISE:
-            noisy = _Noisy(model, self.settings["sigma"], self.seed)
+            noisy = Noisy(model, self.settings["sigma"], self.seed)
             found = accuracy(noisy, data)
             return replace(found, name=f"accuracy under noise, sigma {noisy.sigma:g}")
         attack = bind(ATTACKS[self.attack], ball(self.norm, self.eps), **self.settings)
@@ -63,18 +74,6 @@ class Trial:
     def shorter(self, limit: int) -> "Trial":
         """Return the trial on at most `limit` images; 0 stands for no limit."""
         return replace(self, n=min(self.n, limit or self.n))
-
-
-class _Noisy(nn.Module):
-    """A model behind noise that belongs to the image, whatever its batch."""
-
-    def __init__(self, model: nn.Module, sigma: float, seed: int) -> None:
-        super().__init__()
-        self.model, self.sigma, self.seed = model, sigma, seed
-
-    def forward(self, x: Images) -> Logits:
-        z: Logits = self.model(noisy(x, self.sigma, Draws.of(x, stream(self.seed, NOISE))))
-        return z
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,15 @@ def trials(
     return (clean, weaker, stronger, *([shaken] if sigma else []))
 
 
-def measure(trial: Trial, model: nn.Module, data: Dataset, save: AnyPath | None = None) -> Measured:
+def measure(
+    trial: Trial,
+    model: "torch.nn.Module",
+    data: "robustlens.data.Dataset",
+    save: AnyPath | None = None,
+) -> Measured:
     """Do a trial; where it goes on from records in `save`, the seconds of all turns count."""
+    from robustlens.provenance import clock
+
     kept = None
     if save is not None and trial.attack not in (CLEAN, NOISE):
         save = as_path(save)

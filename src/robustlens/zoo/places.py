@@ -11,7 +11,7 @@ from pathlib import Path
 from robustlens.data.places import cache_folder
 from robustlens.errors import InputError
 from robustlens.fetch import fetch
-from robustlens.nets.checkpoints import check_file
+from robustlens.nets.cards import check_file
 from robustlens.zoo import table
 from robustlens.zoo.table import Entry, File, entries
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import robustlens
 from robustlens.errors import InputError, UnknownName
 from robustlens.fetch import Digest
 from robustlens.files import AnyPath, as_path
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Cards of all models, and the weights that come with the package."""
-WEIGHTS = Path(robustlens.__file__).resolve().parents[2] / "weights"
+WEIGHTS = Path(__file__).resolve().parents[3] / "weights"
 """The folder of a checkout for what is too large for the package."""
 
 

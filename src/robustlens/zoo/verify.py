@@ -13,12 +13,9 @@ from robustlens.data import load as load_data
 from robustlens.errors import InputError
 from robustlens.nets import load
 from robustlens.rate import Rate
-from robustlens.zoo.measure import CLEAN, NOISE, Measured
+from robustlens.zoo.measure import REPEATED, Measured
 from robustlens.zoo.places import absent, find, located
 from robustlens.zoo.table import Entry
-
-REPEATED = (CLEAN, NOISE, "pgd")
-"""The attacks of a card that are repeated unless others are asked for."""
 
 
 class Outcome(Enum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robustlens.constructed import mistakes
-from robustlens.constructed.pushing import Hold
+from robustlens.constructed.kinds import Hold
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint

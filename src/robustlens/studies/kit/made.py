@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from robustlens.bounds import mean_interval
 from robustlens.constructed import random_changes, random_labels, relabelled
-from robustlens.constructed.pushing import AS_IT_IS, Hold
+from robustlens.constructed.kinds import Hold
+from robustlens.constructed.pushing import AS_IT_IS
 from robustlens.data import Augmentation, Dataset
 from robustlens.evaluation import accuracy, on_device_of
 from robustlens.files import digest_json

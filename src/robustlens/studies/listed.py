@@ -1,0 +1,51 @@
+"""The studies that can be run, listed without importing them: the id and title of each.
+
+    LISTED["robust-erm"].title
+
+A study lies in the module or package of its id, as its `STUDY` with that title; a test compares.
+`claims` has sections and sentences, and `table` the studies themselves.
+"""
+
+from typing import NamedTuple
+
+
+class Listed(NamedTuple):
+    """A study that can be run, before it is imported."""
+
+    id: str
+    title: str
+
+    @property
+    def module(self) -> str:
+        """Its module or package, in this package."""
+        return self.id.replace("-", "_")
+
+
+_TITLES = {
+    "adversarial-perturbations": "A change nobody sees",
+    "robust-erm": "Training against the worst case",
+    "security-curve": "How far until it falls",
+    "gradient-masking": "Robust, or only hard to attack?",
+    "harder-training-capacity": "Training against the worst case wants a larger net",
+    "standard-accuracy-curve": "Robust training helps with few images",
+    "tension-theorem": "Accuracy against robustness",
+    "computational-barrier": "There, and out of reach",
+    "gaussian-sample-complexity": "Robust accuracy takes more samples",
+    "linear-vs-threshold": "The right kind of rule needs less data",
+    "aberration-view": "Near everything, in high dimension",
+    "simple-experiment": "Right from wrong labels",
+    "experiment-controls": "What else could it be?",
+    "features-model": "Useful features, robust and not",
+    "gaussian-theory": "Two Gaussians, with and without an adversary",
+    "gradient-alignment-theory": "Robust gradients point across the classes",
+    "robustification": "Robustness from the images alone",
+    "not-batchnorm-alone": "It is the images, not one ingredient",
+    "transferability-plot": "Who learns from a net falls for its examples",
+    "human-vs-model-priors": "Alignment is a matter of training",
+    "robust-training-prior": "Robust training gives up what is not robust",
+    "data-efficiency": "Robustness needs more images",
+    "perception-alignment": "Gradients that look like the object",
+    "adversary-as-critic": "Another critic, another robustness",
+}
+LISTED: dict[str, Listed] = {id: Listed(id, title) for id, title in _TITLES.items()}
+"""What can be run, by id, in the order of the talk."""
