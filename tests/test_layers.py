@@ -17,7 +17,7 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 
 # DESIGN section 3, bottom to top. A package or module stands for all below it.
 LAYERS = [
-    {"errors", "types", "lazy", "version", "launch"},
+    {"errors", "types", "lazy", "version", "launch", "presets"},
     {"processes", "files"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground

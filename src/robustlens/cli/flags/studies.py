@@ -1,6 +1,7 @@
 """What can be typed after `robustlens run | talk`."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -84,11 +85,11 @@ def task_of(name: str) -> "robustlens.registry.Task":
     """
     if name in STUDIES:
         return STUDIES[name]
-    from robustlens.registry import tasks
-
-    known = tasks()
+    registry = sys.modules.get("robustlens.registry")  # else nobody has registered a task
+    known: Mapping[str, Any] = registry.tasks() if registry else STUDIES
     if name in known:
-        return known[name]
+        task: robustlens.registry.Task = known[name]
+        return task
     kind = (
         "study (the claim is listed, its study is not written yet)" if name in CLAIMS else "study"
     )
