@@ -259,7 +259,7 @@ def test_names_are_accepted_where_models_are(
     base = ("evaluate", "--data", "fashion", "--limit", 20, "--steps", 1, "--restarts", 1)
     base = (*base, "--records", tmp_path / "r.jsonl")
     answers = [
-        said(capsys, 0, *base, *words).split(" s ", 1)[1].split("robustlens: ")[0]
+        said(capsys, 0, *base, *words).split(" s ", 1)[1].split("robustlens: ")[0].strip()
         for words in (("--weights", "first"), ("--model", "first"),
                       ("--weights", zoo / "first.safetensors"))
     ]  # fmt: skip
