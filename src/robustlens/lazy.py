@@ -41,9 +41,9 @@ class _Lazy(ModuleType):
         home = self.__homes__.get(name)
         public = name.isidentifier() and not name.startswith("_")
         if home is not None:
-            value = getattr(import_module(home), name)
+            value = getattr(_imported(home), name)
         elif public and find_spec(f"{self.__name__}.{name}") is not None:
-            value = import_module(f"{self.__name__}.{name}")
+            value = _imported(f"{self.__name__}.{name}")
         else:
             words = f"module {self.__name__!r} has no attribute {name!r}"
             raise AttributeError(words, name=name, obj=self)
@@ -59,3 +59,15 @@ class _Lazy(ModuleType):
         modules = (module.name for module in iter_modules(self.__path__))
         public = (name for name in modules if not name.startswith("_"))
         return sorted({*vars(self), *self.__homes__, *public})
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module, the packages around it first.
+
+    Python holds the lock of a module while it imports the package around it; a thread in which
+    that package is just importing this module would wait for it in a circle.
+    """
+    parts = name.split(".")
+    for length in range(1, len(parts)):
+        import_module(".".join(parts[:length]))
+    return import_module(name)

@@ -255,7 +255,10 @@ def test_bad_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train", "--eps", "-1"], "eps is -1"),
         (["train", "--eps", "8/0"], "eps is '8/0'"),
         (["train", "--data", "fashoin"], "did you mean 'fashion'"),
-        (["train", "--net", "resnt"], "one of mlp, resnet, resnet-gelu, small, vgg, vgg-bn,"),
+        (
+            ["train", "--net", "resnt"],
+            "one of mlp, resnet, resnet-gelu, small, vgg, vgg-bn, vgg-gn, wide",
+        ),
         (
             ["train", "--loss", "adv"],
             "one of adversarial, consistency, fgsm, macer, noise, smoothadv",

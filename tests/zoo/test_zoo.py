@@ -258,12 +258,13 @@ def test_names_are_accepted_where_models_are(
 ) -> None:
     base = ("evaluate", "--data", "fashion", "--limit", 20, "--steps", 1, "--restarts", 1)
     base = (*base, "--records", tmp_path / "r.jsonl")
-    answers = [
-        said(capsys, 0, *base, *words).split(" s ", 1)[1].split("robustlens: ")[0].strip()
+    answers, reused = zip(*(
+        said(capsys, 0, *base, *words).split(" s ", 1)[1].partition("robustlens: ")[::2]
         for words in (("--weights", "first"), ("--model", "first"),
                       ("--weights", zoo / "first.safetensors"))
-    ]  # fmt: skip
-    assert len(set(answers)) == 1
+    ), strict=True)  # fmt: skip
+    assert len({answer.strip() for answer in answers}) == 1
+    assert ["20 of 20 rows reused" in words for words in reused] == [False, True, True]
     for flag in ("--weights", "--model"):
         words = said(capsys, 2, *base, flag, "frist")
         assert "unknown model" in words
