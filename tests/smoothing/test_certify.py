@@ -12,7 +12,6 @@ import torch
 from scipy import stats
 from scipy.special import ndtri
 from torch import Tensor, nn
-from toys import Halfspace, data, plane
 
 from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset
@@ -32,6 +31,7 @@ from robustlens.smoothing import (
     under_noise,
     write_tsv,
 )
+from toys import Halfspace, data, plane
 
 NOISES = [Gaussian(0.25), Rounded(0.25)]
 PLANS = [Fixed(n=200), Sequential(n=500), Sequential(n=500, radii=(0.1,), n0=0)]

@@ -7,13 +7,13 @@ import torch
 from scipy import stats
 from scipy.special import ndtr, ndtri
 from torch import Tensor
-from toys import LowBits, data
 
 from robustlens.errors import InputError
 from robustlens.smoothing import Fixed, Gaussian, Noise, Rounded, certify, predict
 from robustlens.smoothing.noise import BLOCK, fill, normal_of
 from robustlens.smoothing.thresholds import BITS, rounded_normal
 from robustlens.streams import stream
+from toys import LowBits, data
 
 NOISES = [Gaussian(0.25), Rounded(0.25)]
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from toys import data, plane
 
 from robustlens.errors import InputError
 from robustlens.nets import Averaged
@@ -21,6 +20,7 @@ from robustlens.smoothing import (
     smoothed,
 )
 from robustlens.streams import normal, stream
+from toys import data, plane
 
 
 def test_a_smoothed_model_is_the_log_of_the_mean_softmax(trained: Any) -> None:

@@ -12,7 +12,7 @@ Source: Ilyas et al. 2019, section 3.1, Figure 5 and appendix C.4.
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from robustlens.ascend import ascend
 from robustlens.balls import Box
@@ -22,7 +22,8 @@ from robustlens.data import Dataset
 from robustlens.data.augment import unit
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath
-from robustlens.nets import Checkpoint, features
+from robustlens.nets import Checkpoint
+from robustlens.nets.reading import reader
 from robustlens.objectives import match
 from robustlens.rules import Steepest
 from robustlens.streams import stream
@@ -67,9 +68,7 @@ def robustified(
             f"steps {steps}, step_size {step_size}", "steps >= 1, step_size > 0", "change them"
         )
     model, begin = fitting(net, source), _starts(source, start, seed)
-
-    def representation(x: Images) -> Tensor:
-        return features(model, x, layer)
+    representation = reader(model, layer, unit(source.images[:2]))
 
     def rebuild(x: Images, y: Labels, at: int) -> Made:
         with torch.no_grad():

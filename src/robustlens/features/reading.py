@@ -14,7 +14,7 @@ from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
-from robustlens.nets import features
+from robustlens.nets.reading import pooled, reader
 from robustlens.streams import Draws, noisy, stream
 from robustlens.types import Images, Representation
 
@@ -22,13 +22,15 @@ from robustlens.types import Images, Representation
 def representation(model: nn.Module, layer: str | None = None) -> Representation:
     """Return the function from images (b, c, h, w) to what a layer says of them, (b, f).
 
-    Without `layer` it is the penultimate layer, see `nets.features`. A map (b, f, h', w') is
-    averaged over its places: one value a channel.
+    Without `layer` it is the penultimate layer, see `nets.features`; the head is looked up with
+    the first images. A map (b, f, h', w') is averaged over its places: one value a channel.
     """
+    found: list[Representation] = []
 
     def read(x: Images) -> Tensor:
-        seen = features(model, x, layer)
-        return seen.flatten(2).mean(dim=2) if seen.dim() > 2 else seen
+        if not found:
+            found.append(reader(model, layer, x))
+        return pooled(found[0](x))
 
     return read
 

@@ -3,6 +3,7 @@
 z = logits(model, x)                       # (b, k)
 r = features(model, x)                     # what the layer that gives the logits reads, (b, f)
 maps = features(model, x, "layer3.1")      # the output of any module, by its name
+read = reader(model, None, x)              # the same as a function, its head looked up once
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from robustlens.answers import Answers, answered
 from robustlens.doubts import probabilities
 from robustlens.errors import InputError, UnknownName
 from robustlens.modes import frozen
-from robustlens.types import Images, Logits, Model
+from robustlens.types import Images, Logits, Model, Representation
 
 
 def logits(model: Model, x: Images) -> Logits:
@@ -54,6 +55,44 @@ def features(model: nn.Module, x: Images, layer: str | None = None) -> Tensor:
     if not seen:
         raise InputError(f"layer {layer!r} did not run", "a module of the forward pass")
     return seen[0]
+
+
+def reader(model: nn.Module, layer: str | None, x: Images) -> Representation:
+    """Return the function that reads what `features` reads, to be asked at every step of a walk.
+
+    The head is found once, with the images x; after that a call costs what the model costs.
+    Raises as `features`.
+    """
+    if layer is not None:
+        return lambda x: features(model, x, layer)
+    with frozen(model), torch.no_grad():
+        head = head_of(model, x)
+
+    def penultimate(x: Images) -> Tensor:
+        seen: list[Tensor] = []
+
+        def keep(module: nn.Module, inputs: Any, named: Any) -> None:
+            seen[:] = [_received(inputs, named).clone()]  # it may be worked on in place
+
+        handle = head.register_forward_pre_hook(keep, with_kwargs=True)
+        try:
+            model(x.clone())
+        finally:
+            handle.remove()
+        return seen[0]
+
+    return penultimate
+
+
+def pooled(r: Tensor) -> Tensor:
+    """Return one value a unit, (b, f): a map (b, f, h, w) is averaged over its places."""
+    return r.flatten(2).mean(dim=2) if r.dim() > 2 else r
+
+
+def _received(inputs: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor:
+    """Return what a linear layer was given."""
+    given: Tensor = inputs[0] if inputs else named["input"]
+    return given
 
 
 def _first(output: Any, layer: str, count: int) -> Tensor:
@@ -131,8 +170,7 @@ def _calls(model: nn.Module) -> Iterator[list[_Call]]:
 
     def keep(module: nn.Module, inputs: Any, named: Any, output: Tensor) -> None:
         assert isinstance(module, nn.Linear)
-        received = inputs[0] if inputs else named["input"]
-        seen.append(_Call(module, received.clone(), output))  # it may be worked on in place
+        seen.append(_Call(module, _received(inputs, named).clone(), output))  # as in `reader`
 
     with ExitStack() as hooks:
         for module in model.modules():

@@ -8,6 +8,7 @@ A tool is one call of `ascend` with its own objective, ball and start. There is 
 regularisation and no post-processing: a picture shows what the net knows.
 """
 
+from robustlens.nets.reading import reader
 from robustlens.vision import measures
 from robustlens.vision.addition import add_feature
 from robustlens.vision.controls import (
@@ -39,13 +40,13 @@ from robustlens.vision.invert import invert
 from robustlens.vision.made import Made, Walk, wander
 from robustlens.vision.morph import morph
 from robustlens.vision.paint import paint_feature
-from robustlens.vision.reader import Exemplars, activations, exemplars, reader
 from robustlens.vision.seeds import Seeds
 from robustlens.vision.sensitivity import Sensitivity, ablated, feature_sensitivity
 from robustlens.vision.sketch import from_sketch
 from robustlens.vision.starts import class_of, enlarged, mean_filled, noise
 from robustlens.vision.straight import Ablation, ablation, straight_through
 from robustlens.vision.translate import translate
+from robustlens.vision.units import Exemplars, activations, exemplars
 from robustlens.vision.upscale import upscale
 from robustlens.vision.visualize import visualize_feature
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from robustlens.errors import InputError
 from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, seen_by, wander
-from robustlens.vision.reader import activated, raised
+from robustlens.vision.units import activated, raised
 
 RMS, STEPS, STRIDES = 0.22, 200, 100
 """Short steps: it is to stop at a level, not far beyond it."""

@@ -7,11 +7,11 @@ made.groups(10)                                        # (b, 10, c, h, w), from 
 import torch
 
 from robustlens.errors import InputError
+from robustlens.nets.reading import reader
 from robustlens.types import Images, Model
 from robustlens.vision.invert import freely
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, seen_by
 from robustlens.vision.matching import same_shape, to_match
-from robustlens.vision.reader import reader
 
 
 def interpolate(

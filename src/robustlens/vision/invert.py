@@ -9,11 +9,11 @@ import math
 from torch import Tensor
 
 from robustlens.balls import Box
+from robustlens.nets.reading import reader
 from robustlens.rules import Steepest
 from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, climb, fitting, layered
 from robustlens.vision.matching import goal_of, same_shape
-from robustlens.vision.reader import reader
 
 RATE, STEPS = 0.0015, 400
 """The root mean square change of a pixel in a step; for 32 x 32 colour images 0.083."""

@@ -9,8 +9,8 @@ from torch import Tensor
 from robustlens.types import Images, Model
 from robustlens.vision.inpaint import changed_outside
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, wander
-from robustlens.vision.reader import activated, raised
 from robustlens.vision.starts import checked_mask
+from robustlens.vision.units import activated, raised
 
 RMS, STEPS = 0.07, 60
 """Of the whole image, though only the region may change."""

@@ -15,11 +15,11 @@ from robustlens.answers import Answers
 from robustlens.attacks.method import check_images
 from robustlens.errors import InputError
 from robustlens.modes import frozen
-from robustlens.nets.reading import head_of
+from robustlens.nets.reading import head_of, reader
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Logits, Model, Values
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, seen_by, wander
-from robustlens.vision.reader import raised, reader
+from robustlens.vision.units import raised
 
 RMS, STEPS = 0.16, 60
 PEERS = 10

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from robustlens.types import Images, Model
 from robustlens.vision.made import Made, Walk, climb, fitting, layered, wander
-from robustlens.vision.reader import activated, raised
+from robustlens.vision.units import activated, raised
 
 RMS, STEPS = 0.22, 100
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from robustlens.answers import Answers, decision
 from robustlens.evaluation import Rate
+from robustlens.nets.reading import pooled, reader
 from robustlens.types import Images, Model
 from robustlens.vision.made import fitting, labels_for, layered, seen_by
-from robustlens.vision.reader import pooled, reader
 
 
 def judged(judge: Model, images: Images, target: Tensor | int, *, batch_size: int = 250) -> Rate:

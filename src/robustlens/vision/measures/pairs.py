@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from robustlens.errors import InputError
+from robustlens.nets.reading import reader
 from robustlens.types import Images, Values
 from robustlens.vision.made import seen_by
 from robustlens.vision.matching import same_shape
-from robustlens.vision.reader import reader
 
 WINDOW, SIGMA = 11, 1.5
 

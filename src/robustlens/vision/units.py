@@ -1,12 +1,11 @@
-"""What a net sees in images, as a function to climb on: looked up once, read at every step.
+"""Units of a net: to climb on, and the images that they answer to.
 
-read = reader(model, None, x)              # the penultimate layer, (b, f)
-read = reader(model, "layer3.1", x)        # the output of any module, by its name
+read = reader(model, None, x)              # the penultimate layer, (b, f): see `nets.reading`
 raised(read, units)                        # an objective: one unit an image
 most, least = exemplars(model, data, unit=17)
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,51 +14,8 @@ from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
-from robustlens.nets import features
-from robustlens.nets.reading import head_of
+from robustlens.nets.reading import pooled, reader
 from robustlens.types import Images, Objective, Representation, Values
-
-
-def reader(model: nn.Module, layer: str | None, x: Images) -> Representation:
-    """Return the representation R(x) of a model, differentiable: (b, f), or maps (b, f, h', w').
-
-    It reads what `nets.features` reads, the input of the head or the output of the module named
-    `layer`; the head is found once, with the first of the images x, and not at every step.
-
-    Raises:
-        UnknownName: no module has that name.
-        InputError: there is no linear head.
-    """
-    if layer is not None:
-        with frozen(model), torch.no_grad():
-            features(model, x[:1], layer)
-
-        def module(x: Images) -> Tensor:
-            return features(model, x, layer)
-
-        return module
-    with frozen(model), torch.no_grad():
-        head = head_of(model, x[:1])
-
-    def penultimate(x: Images) -> Tensor:
-        seen: list[Tensor] = []
-
-        def keep(module: nn.Module, inputs: Any, named: Any) -> None:
-            seen.append(inputs[0] if inputs else named["input"])
-
-        handle = head.register_forward_pre_hook(keep, with_kwargs=True)
-        try:
-            model(x)
-        finally:
-            handle.remove()
-        return seen[-1]
-
-    return penultimate
-
-
-def pooled(r: Tensor) -> Tensor:
-    """Return one value a unit, (b, f): a map is averaged over its places."""
-    return r.flatten(2).mean(dim=2) if r.dim() > 2 else r
 
 
 def raised(read: Representation, units: Tensor, level: Tensor | None = None) -> Objective:
