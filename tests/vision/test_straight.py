@@ -8,13 +8,13 @@ from robustlens.balls import L2, Box
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import preact_resnet
 from robustlens.rules import Adam, Steepest
+from robustlens.smoothing import smoothed
 from robustlens.streams import initialised, stream
 from robustlens.vision import (
     MultiResolution,
     Walk,
     ablation,
     generate_with_prior,
-    smoothed,
     straight_through,
     translate,
     visualize_feature,
@@ -133,16 +133,16 @@ def test_priors_that_are_none_are_refused(settings: dict[str, object]) -> None:
 def test_a_smoothed_model_is_the_mean_over_its_noise_and_an_engine() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
     x = torch.rand(4, 3, 2, 2, generator=stream(0, "x"))
-    model = smoothed(net, 0.25, samples=2000, generator=stream(0, "n"))
-    other = smoothed(net, 0.25, samples=2000, generator=stream(1, "n"))
+    model = smoothed(net, 0.25, m=2000, seed=0)
+    other = smoothed(net, 0.25, m=2000, seed=1)
     with torch.no_grad():
         p = model(x).exp()
         torch.testing.assert_close(p.sum(dim=1), torch.ones(4))
         torch.testing.assert_close(p, other(x).exp(), atol=0.01, rtol=0)
         torch.testing.assert_close(model(x[1:2]), model(x)[1:2])
-        still = smoothed(net, 0.0, samples=1, generator=stream(0, "n"))
+        still = smoothed(net, 1e-7, m=1)
         torch.testing.assert_close(still(x), net(x).log_softmax(dim=1))
     made = translate(model, x, 2, walk=WALK)
     assert bool((made.trace[-1] > made.trace[0]).all())
     with pytest.raises(InputError, match="sigma"):
-        smoothed(net, -1.0, generator=stream(0, "n"))
+        smoothed(net, -1.0)

@@ -13,9 +13,7 @@ from robustlens.vision import measures
 from robustlens.vision.addition import add_feature
 from robustlens.vision.controls import (
     MultiResolution,
-    Smoothed,
     generate_with_prior,
-    smoothed,
     with_prior,
 )
 from robustlens.vision.explain import (
@@ -57,7 +55,6 @@ __all__ = [
     "MultiResolution",
     "Seeds",
     "Sensitivity",
-    "Smoothed",
     "Walk",
     "ablated",
     "ablation",
@@ -90,7 +87,6 @@ __all__ = [
     "reader",
     "runner_up",
     "smooth_gradient",
-    "smoothed",
     "straight_through",
     "translate",
     "upscale",

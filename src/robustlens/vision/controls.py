@@ -1,10 +1,10 @@
-"""Other engines, to compare with: a prior on pictures, and a net smoothed by noise.
+"""What to compare with: a prior on pictures, under which a standard net gives some too.
 
     prior = MultiResolution((1, 2, 4, 8, 16, 32), jitter=3)
     made = with_prior(model, goal, x, prior, generator=stream(0, "jitter"))     # CONTROL only
-    generate(smoothed(model, 0.25, samples=8, generator=g), seeds, labels, generator=h)
 
-A picture made with a prior shows the prior too: a standard net gives recognisable pictures then.
+A picture made with a prior shows the prior too. Another engine, without one, is a net smoothed by
+noise: any tool takes `smoothing.smoothed(model, 0.25, m=8)` as it takes any model.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from robustlens.answers import Answers
@@ -21,7 +21,7 @@ from robustlens.errors import InputError
 from robustlens.objectives import toward
 from robustlens.rules import Adam
 from robustlens.streams import normal
-from robustlens.types import Images, Logits, Model, Objective, Points, Values
+from robustlens.types import Images, Model, Objective, Points, Values
 from robustlens.vision.made import Made, Walk, climb, fitting, labels_for, seen_by
 
 WALK = Walk(Box(), Adam(0.01), 100)
@@ -134,42 +134,3 @@ def generate_with_prior(
     made = with_prior(model, toward(asked, y), x, prior, walk=walk, generator=generator)
     chance = seen_by(model, lambda images: toward(asked, y)(images).exp(), made.images)
     return made.having(probability=chance)
-
-
-class Smoothed(nn.Module):
-    """The log of a model's mean probability under Gaussian noise; see `smoothed`."""
-
-    def __init__(self, model: Model, sigma: float, samples: int, seed: int) -> None:
-        super().__init__()
-        self.model, self.sigma, self.samples, self.seed = model, sigma, samples, seed
-        self.drawn: dict[tuple[int, ...], Tensor] = {}
-
-    def forward(self, x: Images) -> Logits:
-        """Return log mean softmax, (b, k)."""
-        shape = tuple(x.shape[1:])
-        if shape not in self.drawn:
-            like = torch.empty(self.samples, *shape)
-            self.drawn[shape] = normal(like, torch.Generator().manual_seed(self.seed))
-        many = x[:, None] + self.sigma * self.drawn[shape].to(x)
-        z = self.model(many.flatten(0, 1)).log_softmax(dim=1)
-        mean: Tensor = z.view(len(x), self.samples, -1).logsumexp(dim=1)
-        return mean - math.log(self.samples)
-
-
-def smoothed(
-    model: Model, sigma: float, *, samples: int = 8, generator: torch.Generator
-) -> Smoothed:
-    """Return a model that answers the log of its mean probability under Gaussian noise.
-
-    An engine like any other: its gradients are averages, and those of a net trained on noise show
-    what it sees (Kaur, Cohen, Lipton 2019). The noise is drawn once for every size of images, the
-    same for all of them, so that answers hold still. Source: Salman et al. 2019, equation 6
-    (SmoothAdv).
-
-    Raises:
-        InputError: sigma < 0 or samples < 1.
-    """
-    if not (sigma >= 0 and samples >= 1):
-        raise InputError(f"sigma {sigma}, samples {samples}", "sigma >= 0 and samples >= 1")
-    seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-    return Smoothed(model, sigma, samples, seed)

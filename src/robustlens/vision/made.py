@@ -176,7 +176,7 @@ def fitting(model: Model, x: Images) -> Images:
         raise InputError("no image", "at least one", "change x")
     try:
         with frozen(model), torch.no_grad():
-            model(x[:1])
+            model(x[:1].clone())  # it may write into its input
     except (RuntimeError, ValueError, TypeError) as error:
         raise InputError(
             f"images of shape {tuple(x.shape[1:])}, at which the model fails ({error})",
