@@ -1,6 +1,6 @@
 """Run the command line with `python -m robustlens`."""
 
-from robustlens.cli import main
+from robustlens.cli import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

@@ -7,7 +7,9 @@
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
 from typing import Any, NamedTuple, ParamSpec, Protocol, cast, runtime_checkable
@@ -125,6 +127,19 @@ def guarded(
     return found._replace(images=found.images.to(dtype))
 
 
+_flat_expected: ContextVar[bool] = ContextVar("flat_expected", default=False)
+
+
+@contextmanager
+def flat_expected() -> Iterator[None]:
+    """Let attacks not warn of walks without a slope: who is inside looks for them, or shows one."""
+    token = _flat_expected.set(True)
+    try:
+        yield
+    finally:
+        _flat_expected.reset(token)
+
+
 def _tell(found: Found) -> None:
     """Warn of points that were not finite, and of walks that saw no slope and found nothing."""
     count, flat = found.not_finite, found.flat
@@ -136,7 +151,7 @@ def _tell(found: Found) -> None:
             Doubtful,
             stacklevel=4,
         )
-    if flat is not None and (flat & ~found.done).any():
+    if flat is not None and not _flat_expected.get() and (flat & ~found.done).any():
         warnings.warn(
             f"{int((flat & ~found.done).sum())} of {len(flat)} images held where the gradient was "
             "exactly 0 at every point of a walk, which looked at nothing then (cross-entropy of "

@@ -5,6 +5,6 @@ go to standard error. Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted
 command continues from what was saved: a training from its last epoch).
 """
 
-from robustlens.cli.app import main
+from robustlens.cli.app import main, program
 
-__all__ = ["main"]
+__all__ = ["main", "program"]

@@ -1,9 +1,10 @@
 """From words on a command line to a command, and from its answer to an exit code."""
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import tyro
 
@@ -49,10 +50,30 @@ GROUPS: Mapping[str, Mapping[str, Build]] = {
         "verify": ModelsVerify,
     },
 }
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 DESCRIPTION = (
     "Adversarial robustness as a lens on what models learn. Begin with: robustlens talk. "
     "With --version: which one this is."
 )
+
+
+def program() -> int:
+    """Run the command line of this process, and return its exit code: `main`, once.
+
+    When all is said, Ctrl-C changes nothing any more. After an interruption the process ends here:
+    where it was met inside an `exec`, as of a dataclass, Python would end by the signal instead.
+    """
+    try:
+        code = main()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt as error:
         saved = f"{error}; " if str(error) else ""
-        return _fail(130, f"robustlens: interrupted; {saved}{_continues(words)}.")
+        return _fail(INTERRUPTED, f"robustlens: interrupted; {saved}{_continues(words)}.")
     return answer.code
 
 

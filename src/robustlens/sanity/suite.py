@@ -4,18 +4,16 @@ checks = check_model(model, load("cifar10", "test"), L2(0.5))
 [check.name for check in checks if check.warned]
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
 
 from robustlens.answers import scores
 from robustlens.attacks import Bound
+from robustlens.attacks.method import flat_expected
 from robustlens.balls import Ball
 from robustlens.data import Dataset, batches
 from robustlens.doubts import quiet
-from robustlens.errors import Doubtful
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
 from robustlens.nets import logits
@@ -36,14 +34,6 @@ from robustlens.types import Images, Labels, Model
 
 CHECKS = 18
 """Checks without surrogates and rivals: the length of the progress bar."""
-
-
-@contextmanager
-def _flat() -> Iterator[None]:
-    """Keep attacks from warning of gradients that are exactly 0: two of the checks look for it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"\d+ of \d+ images held where the gradient", Doubtful)
-        yield
 
 
 def check_model(
@@ -83,7 +73,11 @@ def check_model(
         logits(model, x)
     found = []
     total = CHECKS + len(rivals) + len(surrogates)
-    with quiet(), _flat(), bar("sanity checks", total) as advance:  # its checks say it in full
+    with (
+        quiet(),
+        flat_expected(),
+        bar("sanity checks", total) as advance,
+    ):  # its checks say it in full
         for check in _checks(model, x, y, within, seed, rivals, surrogates):
             found.append(check)
             advance(1, check.name)
