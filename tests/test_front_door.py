@@ -79,10 +79,11 @@ def test_a_lazy_package_says_one_thing_to_people_and_to_type_checkers(path: Path
 
 def test_a_public_name_is_not_replaced_by_the_module_of_its_name() -> None:
     code = (
-        "import robustlens.ascend, robustlens.features, robustlens as rl\n"
+        "import robustlens.ascend, robustlens.usefulness, robustlens as rl\n"
         "from robustlens.ascend import Ascent\n"
         "assert callable(rl.ascend) and rl.Ascent is Ascent\n"
-        "assert rl.features.Probes is robustlens.features.Probes\n"
+        "from robustlens.usefulness import Probes\n"
+        "assert rl.features is rl.nets.features and Probes.fit\n"
         "assert callable(rl.nets.features)\n"
     )
     loaded(code)
@@ -91,7 +92,7 @@ def test_a_public_name_is_not_replaced_by_the_module_of_its_name() -> None:
 def test_no_public_module_hides_behind_another_public_thing() -> None:
     inside = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
     assert all(isinstance(getattr(rl, name), ModuleType) for name in inside & set(dir(rl)))
-    assert {"attacks", "data", "features", "nets", "theory"} <= inside & set(dir(rl))
+    assert {"attacks", "data", "nets", "theory", "usefulness"} <= inside & set(dir(rl))
 
 
 def test_a_name_that_is_not_there_is_refused_as_any_module_does() -> None:

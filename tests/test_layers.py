@@ -35,7 +35,7 @@ LAYERS = [
     {"zoo"},
     {"recipes"},
     {"registry"},
-    {"features", "constructed", "theory", "vision"},
+    {"usefulness", "constructed", "theory", "vision"},
     {"studies"},
     {"figures"},
     {"report"},
@@ -45,8 +45,8 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 CORE = {"types", "balls", "rules", "sparse", "ascend", "objectives", "streams", "modes", "answers"}
 GROUND = {"errors", "files", "processes", "progress", "provenance"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
-SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "features"),
-            ("features", "theory"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip
+SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "usefulness"),
+            ("usefulness", "theory"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip
 RESTRICTED = "robustlens.data.unpickle"  # reads CIFAR-10's archive, numbers and text only
 TORCH_ONLY = {"torch", "jaxtyping"}
 

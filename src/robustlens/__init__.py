@@ -20,7 +20,7 @@ from robustlens import lazy
 from robustlens.version import __version__
 
 if typing.TYPE_CHECKING:
-    from robustlens import attacks, data, features, nets, sanity, smoothing, studies, vision, zoo
+    from robustlens import attacks, data, nets, sanity, smoothing, studies, vision, zoo
     from robustlens.ascend import Ascent, ascend
     from robustlens.attacks import (
         apgd,
@@ -54,7 +54,7 @@ if typing.TYPE_CHECKING:
     )
     from robustlens.losses import adversarial, gaussian_noise, standard, trades
     from robustlens.modes import fast, frozen
-    from robustlens.nets import logits
+    from robustlens.nets import features, logits
     from robustlens.objectives import (
         activation,
         dlr,
@@ -162,7 +162,7 @@ lazy.names(__name__, {
     ),
     "robustlens.losses": "adversarial gaussian_noise standard trades",
     "robustlens.modes": "fast frozen",
-    "robustlens.nets": "logits",
+    "robustlens.nets": "features logits",
     "robustlens.objectives": "activation dlr kl_from margin match misclassify toward weighted",
     "robustlens.recipes": "Recipe",
     "robustlens.recipes.fit": "fit",

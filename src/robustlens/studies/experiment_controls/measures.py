@@ -11,7 +11,6 @@ from torch import nn
 
 from robustlens.data import Dataset, batches, load
 from robustlens.evaluation import Rate, on_device_of
-from robustlens.features import leakage
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.recipes import fit
@@ -20,6 +19,7 @@ from robustlens.result import Number
 from robustlens.studies.experiment_controls.sets import Config, Sets
 from robustlens.studies.kit.made import over_classes, right, taught
 from robustlens.studies.kit.words import mean
+from robustlens.usefulness import leakage
 
 LONGEST = 5
 """A small set is seen for as many steps as a large one, up to so many times the epochs."""

@@ -12,12 +12,12 @@ from robustlens.balls import ball
 from robustlens.bounds import mean_interval
 from robustlens.data import Dataset
 from robustlens.evaluation import Rate
-from robustlens.features import Probes, margin_shares, noise, represented, scores, table
 from robustlens.result import Number
 from robustlens.streams import stream
 from robustlens.studies.kit.made import right
 from robustlens.studies.kit.words import mean
 from robustlens.theory.usefulness import Kind, Score, kind
+from robustlens.usefulness import Probes, margin_shares, noise, represented, scores, table
 
 
 @dataclass(frozen=True, kw_only=True)

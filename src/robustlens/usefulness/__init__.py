@@ -7,12 +7,12 @@ table(found)                                     # shares: robust, useful and no
 leakage(robust_net, made, test).accuracy         # what a linear head learns from a made set
 """
 
-from robustlens.features.head import Head, linear_head
-from robustlens.features.leakage import Leakage, leakage
-from robustlens.features.probes import Probes
-from robustlens.features.reading import noise, representation, represented
-from robustlens.features.reliance import margin_shares
-from robustlens.features.scoring import scores, table
+from robustlens.usefulness.head import Head, linear_head
+from robustlens.usefulness.leakage import Leakage, leakage
+from robustlens.usefulness.probes import Probes
+from robustlens.usefulness.reading import noise, representation, represented
+from robustlens.usefulness.reliance import margin_shares
+from robustlens.usefulness.scoring import scores, table
 
 __all__ = [
     "Head",

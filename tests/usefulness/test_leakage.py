@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.features import leakage, linear_head, representation, represented
 from robustlens.nets import SmallCNN
 from robustlens.streams import initialised, stream
+from robustlens.usefulness import leakage, linear_head, representation, represented
 
 
 def normal(*shape: int, name: str = "r") -> Tensor:

@@ -21,14 +21,14 @@ from robustlens.data import Dataset
 from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
-from robustlens.features.probes import Probes
-from robustlens.features.reading import representation
 from robustlens.modes import frozen
 from robustlens.progress import bar
 from robustlens.rules import Steepest
 from robustlens.streams import stream
 from robustlens.theory.usefulness import Kind, Score, kind, usefulness
 from robustlens.types import Images, Objective, Representation, Values
+from robustlens.usefulness.probes import Probes
+from robustlens.usefulness.reading import representation
 
 
 def scores(

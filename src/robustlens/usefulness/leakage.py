@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.features.head import DECAY, linear_head
-from robustlens.features.reading import represented
 from robustlens.rate import Rate
+from robustlens.usefulness.head import DECAY, linear_head
+from robustlens.usefulness.reading import represented
 
 
 class Leakage(NamedTuple):

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from robustlens.data import Dataset, batches
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
-from robustlens.features.reading import represented
 from robustlens.modes import frozen
 from robustlens.nets.reading import head_of
+from robustlens.usefulness.reading import represented
 
 
 def margin_shares(model: nn.Module, data: Dataset) -> Tensor:

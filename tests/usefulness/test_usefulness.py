@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from robustlens.balls import L2, Box, Linf
 from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.features import Probes, margin_shares, noise, represented, scores, table
-from robustlens.features.scoring import _attacked
 from robustlens.nets import SmallCNN
 from robustlens.streams import initialised, stream
 from robustlens.theory.usefulness import Kind, Score, Usefulness, kind
+from robustlens.usefulness import Probes, margin_shares, noise, represented, scores, table
+from robustlens.usefulness.scoring import _attacked
 
 
 class Linear(nn.Module):
