@@ -28,7 +28,7 @@ from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
 from robustlens.result import Number, Result, Verdict
 
-HOMES = ("robustlens.vision", "robustlens.studies.every")
+HOMES = ("robustlens.vision.tasks", "robustlens.studies.every")
 """What registers its tasks when it is imported. By name: these lie above the registry."""
 
 

@@ -10,6 +10,7 @@ import tyro
 
 from robustlens.cli.command import Answer, Build, Command, heard
 from robustlens.cli.flags.data import DataGet, DataShow
+from robustlens.cli.flags.make import TOOLS, MakeHelp
 from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
 from robustlens.cli.flags.models import ModelsGet, ModelsShow, ModelsVerify
 from robustlens.cli.flags.sets import build
@@ -38,10 +39,12 @@ COMMANDS: Mapping[str, Build] = {
     "evaluate": Evaluate,
     "sanity": Sanity,
     "transfer": Transfer,
+    "make": MakeHelp,
     "data": DataHelp,
     "models": ModelsHelp,
 }
 GROUPS: Mapping[str, Mapping[str, Build]] = {
+    "make": TOOLS,
     "data": {"list": DataList, "get": DataGet, "show": DataShow, "build": build},
     "models": {
         "list": ModelsList,
