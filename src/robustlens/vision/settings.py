@@ -30,6 +30,13 @@ class Entry(Doc):
         super().__init__(help)
         self.low, self.high, self.kind, self.flag = low, high, kind, flag
 
+    def __eq__(self, other: object) -> bool:
+        """Say whether all is the same: types with equal metadata are one type to Python."""
+        return isinstance(other, Entry) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.documentation, self.low, self.high, self.kind, self.flag))
+
     def check(self, name: str, value: Any) -> None:
         """Raise `InputError` for a number out of bounds, or one of several."""
         for one in value if isinstance(value, tuple) else (value,):

@@ -13,7 +13,33 @@ from robustlens.errors import InputError
 from robustlens.zoo.places import folders
 from robustlens.zoo.table import Entry, File
 
-SEEDS: Mapping[str, File] = {}
+SEEDS: Mapping[str, File] = {
+    "catdog": File(
+        "catdog-seeds.safetensors",
+        "54260e1e38f2a57ba40b68afc94a65023e67cb2f0c625c7e0dccf777c526c20b",
+        77236,
+    ),
+    "cifar10": File(
+        "cifar10-seeds.safetensors",
+        "4916d742377ee436a9895d2b0c0ed191a7449c1a784dda877fc296eb073ba92a",
+        384556,
+    ),
+    "fashion": File(
+        "fashion-seeds.safetensors",
+        "8049935b99f605e8afac00c1efaebb4fc194533752429e36ecd67611fa17cbbb",
+        267140,
+    ),
+    "fashion-full": File(
+        "fashion-seeds.safetensors",
+        "8049935b99f605e8afac00c1efaebb4fc194533752429e36ecd67611fa17cbbb",
+        267140,
+    ),
+    "imagenette128": File(
+        "imagenette-seeds.safetensors",
+        "f8139c0900c9fc2f74ed6d1e35641e337b01539a8bf15a6a1e369b2362ae1557",
+        384612,
+    ),
+}
 """The file for each data set that a shipped model may have been trained on."""
 
 
