@@ -125,7 +125,7 @@ _TABLE = (
         "make sketch drawing.png --class ship",
         (IMAGE,),
         Sketch,
-        "change",
+        "whole",
         Sketch(label="Bag"),
     ),
     Form(

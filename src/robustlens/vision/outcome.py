@@ -54,7 +54,7 @@ def raised(made: Made, unit: int) -> Outcome:
     before, after = made.numbers["before"], made.numbers["after"]
     said = f"unit {unit}: {mean(before)} to {mean(after)}, {moved(made)}"
     if bool((before == after).any()) and made.settings["steps"]:
-        said += "; it did not move: it may be off everywhere"
+        said += "; where it did not move it is off everywhere: feature --straight starts it"
     return Outcome(made, said, {"before": before, "after": after, **lengths(made)})
 
 

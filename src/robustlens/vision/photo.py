@@ -133,7 +133,7 @@ def save_walk(frames: Sequence[Image.Image], path: Path, *, seconds: float = 3.0
     each = max(20, round(1000 * seconds / len(frames)))
     times = [each] * (len(frames) - 1) + [max(each, 1500)]
     kind = MOVING[path.suffix.lower()]
-    options = {"lossless": True} if kind == "WEBP" else {"disposal": 1}
+    options = {"quality": 90} if kind == "WEBP" else {"disposal": 1}
     first, *others = (frame.convert("RGB") for frame in frames)
     with replacing(path) as temporary:
         first.save(
