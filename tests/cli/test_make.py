@@ -34,10 +34,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     hole = np.zeros((28, 28), np.uint8)
     hole[8:18, 8:18] = 255
     Image.fromarray(hole).save(tmp_path / "hole.png")
-    levels = torch.randint(0, 256, (40, 60, 3), generator=torch.Generator().manual_seed(0))
-    Image.fromarray(levels.to(torch.uint8).numpy()).save(tmp_path / "photo.png")
+    noise = torch.randint(0, 256, (40, 60, 3), generator=torch.Generator().manual_seed(0))
+    Image.fromarray(noise.to(torch.uint8).numpy()).save(tmp_path / "photo.png")
     (tmp_path / "mine.py").write_text(MINE)
     return tmp_path
+
+
+def levels(name: str) -> np.ndarray:
+    with Image.open(name) as image:
+        return np.asarray(image).astype(int)
 
 
 def made(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
@@ -116,7 +121,9 @@ def test_pictures_of_a_class_need_no_training_images(
     assert (here / "a.png").read_bytes() != (here / "c.png").read_bytes()
     with Image.open(here / "walk.gif") as walk:
         assert walk.n_frames == 4
-    found = made(capsys, "generate", "-n", "11", "--model", "fashion-standard", *FEW, "--out", "all")
+    found = made(
+        capsys, "generate", "-n", "11", "--model", "fashion-standard", *FEW, "--out", "all"
+    )
     assert found["files"][0] == str(Path("all/01.png"))
     assert len(list((here / "all").iterdir())) == 11
 
@@ -131,19 +138,20 @@ def test_what_is_not_under_the_mask_stays_at_any_size(
         words = [tool[0], "photo.png", *tool[1:], "--mask", "big.png", "--model", "mine:net"]
         found = made(capsys, *words, "--size", "16", *FEW, "--rms", "0.3", "--out", "new.png")
         assert found["pixels"] == "resized to 24 x 16 for the net and back to 60 x 40"
-        before, after = (np.asarray(Image.open(name)) for name in ("photo.png", "new.png"))
+        before, after = levels("photo.png"), levels("new.png")
         assert (before[hole == 0] == after[hole == 0]).all()
         assert (before[hole > 0] != after[hole > 0]).any()
 
 
 def test_a_transparent_hole_is_filled(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    image = Image.open("photo.png").convert("RGBA")
+    with Image.open("photo.png") as photo:
+        image = photo.convert("RGBA")
     image.paste((0, 0, 0, 0), (10, 10, 30, 20))
     image.save("cut.png")
     words = ["inpaint", "cut.png", "--model", "mine:net", "--size", "40", *FEW]
     found = made(capsys, *words, "--out", "new.png")
     assert "filled where it is transparent" in found["notes"]
-    before, after = (np.asarray(Image.open(name)) for name in ("photo.png", "new.png"))
+    before, after = levels("photo.png"), levels("new.png")
     assert (before[:10] == after[:10]).all()
 
 
@@ -172,7 +180,8 @@ def test_a_large_picture_in_tiles(here: Path, capsys: pytest.CaptureFixture[str]
         assert walk.n_frames == 4
     larger = made(capsys, "upscale", "photo.png", "--factor", "2", *words[4:], "--out", "up.png")
     assert larger["pixels"].startswith("60 x 40 enlarged to 120 x 80, in ")
-    assert Image.open("up.png").size == (120, 80)
+    with Image.open("up.png") as image:
+        assert image.size == (120, 80)
 
 
 def test_a_photograph_of_twenty_megapixels(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,8 +202,7 @@ def test_moving_and_deep_pictures(here: Path, capsys: pytest.CaptureFixture[str]
     Image.fromarray(np.full((28, 28), 40000, np.uint16)).save("deep.png")
     made(capsys, "translate", "deep.png", "--to", "bag", "--steps", "1", "--rms", "0.001",
          "--out", "deep-new.png")  # fmt: skip
-    levels = np.asarray(Image.open("deep-new.png")).astype(int)
-    assert abs(levels - 156).max() <= 1  # 40000 / 257
+    assert abs(levels("deep-new.png") - 156).max() <= 1  # 40000 / 257
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,10 @@ def test_at_the_nets_own_size_nothing_is_resized() -> None:
 
 
 def test_what_was_done_is_said() -> None:
-    assert place(picture(40, 30), painter()).how == "resized to 21 x 16 for the net and back to 40 x 30"
+    assert (
+        place(picture(40, 30), painter()).how
+        == "resized to 21 x 16 for the net and back to 40 x 30"
+    )
     assert "the middle, 30 x 30" in place(picture(40, 30), painter(only=16)).how
     assert "the middle, 20 x 20" in place(picture(200, 20), painter()).how
     small = place(picture(8, 8), painter())
