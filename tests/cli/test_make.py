@@ -253,4 +253,4 @@ def test_the_tools_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
     answer = MakeHelp().run()
     assert "inpaint      Fill a hole" in answer.text
-    assert [row["tool"] for row in answer.payload["tools"]][0] == "generate"
+    assert answer.payload["tools"][0]["tool"] == "generate"

@@ -1,4 +1,4 @@
-"""Forms: what can be asked of the tools, in bounds and with help, and all that is derived from it."""
+"""Forms: what can be asked of the tools, with help and in bounds; what is derived from them."""
 
 import json
 from dataclasses import fields
