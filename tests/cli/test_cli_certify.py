@@ -1,6 +1,7 @@
 """`robustlens certify`: rows that survive a kill, a table that fits, refusals in words."""
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from robustlens.cli.app import main
+from robustlens.files import append_text
 from robustlens.journal import Journal
 from robustlens.nets import save as save_net
 from robustlens.nets.architecture import Architecture
@@ -141,12 +143,46 @@ def test_interrupted_after_each_group_and_resumed_the_rows_are_the_same(
     assert rows() == whole
 
 
+def _dies(command: list[str], groups: int, torn: int) -> None:
+    """Run a command; SIGKILL after some groups, with a piece of the next one on disk."""
+    add, left = Journal.add, [groups]
+
+    def last(self: Journal[Certificate], found: list[Certificate]) -> None:
+        if not left[0]:
+            append_text(str(self.path), self.kind.lines(found)[:torn])
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        add(self, found)
+
+    Journal.add = last  # type: ignore[method-assign]
+    main(command)
+
+
+@pytest.mark.parametrize("more", [(), ("--sequential",)])
+def test_killed_ten_times_in_the_middle_of_writing_the_records_are_identical(
+    here: Path, more: tuple[str, ...]
+) -> None:
+    command = words("--batch-size", 80, *more)
+    assert main([*command, "--save", "whole.jsonl"]) == 0
+    moments, fork = random.Random(0), multiprocessing.get_context("fork")
+    for _ in range(10):
+        doomed = fork.Process(
+            target=_dies, args=(command, moments.randrange(2), moments.randrange(300))
+        )
+        doomed.start()
+        doomed.join(60)
+        assert doomed.exitcode in (-signal.SIGKILL, 0)
+    assert main(command) == 0
+    assert rows() == rows("whole.jsonl")
+    assert Path("rows.jsonl").read_text().count("\n") == 13
+
+
 def test_another_runs_rows_are_put_aside_or_refused(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words()) == 0
     first = (here / "rows.jsonl").read_text()
-    assert main(words("--seed", 1, "--resume")) == 2
+    assert main([*words()[:-2], "--records", "rows.jsonl", "--seed", "1", "--resume"]) == 2
     assert "its seed differ (there 0)" in capsys.readouterr().err
     assert main(words("--batch-size", 32)) == 0
     assert "its batch size differ (there 256): its rows are put aside" in capsys.readouterr().err
