@@ -92,7 +92,8 @@ class Kind(Generic[R]):
         wrong = [f"has {k}" for k in entry if k not in known]
         wrong += [f"has no {k}" for k in needed if k not in entry]
         if wrong or not isinstance(entry["index"], int):
-            raise ValueError(f"a row that {', '.join(wrong) or 'has an index that is no number'}")
+            what = ", ".join(wrong[:4]) + ", and so on" * (len(wrong) > 4)
+            raise ValueError(f"a row that {what or 'has an index that is no number'}")
         return self.row(**entry)
 
 

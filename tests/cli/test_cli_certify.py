@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from robustlens.cli.app import main
+from robustlens.cli.train import Train
 from robustlens.files import append_text
 from robustlens.journal import Journal
 from robustlens.nets import save as save_net
@@ -104,6 +105,7 @@ def test_fractions_are_numbers_wherever_they_are_typed(
 ) -> None:
     found = answer(capsys, *words("--sigma", "12.75/255", "--alpha", "1/1000"))
     assert (found["sigma"], found["alpha"]) == (0.05, 0.001)
+    assert Train.parse(["--sigma", "64/255", "--training.lr", "1/8"]).recipe.sigma == 64 / 255
     for text in ("half", "1/0", "1/2/3", ""):
         with pytest.raises(SystemExit) as ended:
             main(words("--sigma", text))
@@ -306,7 +308,7 @@ def test_killed_at_ten_random_moments_the_records_are_identical(
 ) -> None:
     """Criterion: SIGKILL whenever it comes; what was on disk is the beginning of the same rows."""
     command = [sys.executable, "-m", "robustlens", *words(*more), "--limit", "300", "--resume"]
-    command[command.index("40")] = "2000"
+    command[command.index("40")] = "400"
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     quiet["env"] = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, path = here / "whole.jsonl", here / "rows.jsonl"

@@ -96,6 +96,11 @@ def test_processes_share_whole_batches(
         for start in journal.todo:
             journal.add(cells(*range(start, min(start + 4, 14))))
         assert path.with_name(f"run.jsonl.part{rank}").exists()
+    texts = [CELLS.lines(journal.rows) for journal in journals]
+    for rank, journal in enumerate(journals):
+        become(rank)
+        monkeypatch.setattr(module, "gathered", lambda text: texts)
+        assert journal.close() == cells(*range(14))
     monkeypatch.undo()
     assert opened(path, total=14).close() == cells(*range(14))
     assert [p.name for p in tmp_path.iterdir()] == ["run.jsonl"]
