@@ -105,7 +105,7 @@ def test_fractions_are_numbers_wherever_they_are_typed(
 ) -> None:
     found = answer(capsys, *words("--sigma", "12.75/255", "--alpha", "1/1000"))
     assert (found["sigma"], found["alpha"]) == (0.05, 0.001)
-    assert Train.parse(["--sigma", "64/255", "--training.lr", "1/8"]).recipe.sigma == 64 / 255
+    assert Train.parse(["--sigma", "64/255", "--lr", "1/8"]).recipe.sigma == 64 / 255
     for text in ("half", "1/0", "1/2/3", ""):
         with pytest.raises(SystemExit) as ended:
             main(words("--sigma", text))
