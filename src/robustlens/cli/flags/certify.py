@@ -18,8 +18,8 @@ class Certify(Command):
     With probability 1 - alpha for each image, the smoothed model, which answers what the model
     answers most often under noise, keeps its class at every l2 distance below the radius. It wants
     a model trained with such noise. Rows are saved as they are done; after a kill, the same command
-    goes on. Rows are never deleted: those of another run in the same place are put aside (.old,
-    .old.1 and so on), or refused with --resume. Images are those that "evaluate" takes.
+    goes on. Rows are never deleted: those of another run in the same place are put aside (as
+    rows.old), or refused with --resume. Images are those that "evaluate" takes.
 
     Example: robustlens certify --weights cifar10-noise-0.25 --data cifar10 --sigma 0.25 --limit 500
 
