@@ -145,6 +145,8 @@ COMMANDS = {
     "data --help": 0,
     "data build relabelled --help": 0,
     "evaluate --help": 0,
+    "certify --help": 0,
+    "certify --data fashion --sigma wide": 2,
     "sanity --help": 0,
     "transfer --help": 0,
     "recipes --help": 0,

@@ -28,7 +28,7 @@ MIRRORS = {
     "robustlens.attacks.": ("tests/attacks/test_{name}.py",),
     "robustlens.evaluation.": (
         "tests/evaluation/test_evaluation.py",
-        "tests/evaluation/test_ledger.py",
+        "tests/evaluation/test_records.py",
     ),
     "robustlens.evaluation.transfer_matrix.": ("tests/studies/test_transferability.py",),
     "robustlens.training.": ("tests/training/test_training.py",),

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from robustlens.errors import InputError, UnknownName
 from robustlens.streams import Draws
+from robustlens.typed import number
 from robustlens.types import Points, Values
 
 
@@ -435,9 +436,8 @@ def parse_eps(text: Radius | str) -> float:
     if not isinstance(text, str):
         return checked_radius(text)
     try:
-        top, slash, bottom = text.partition("/")
-        value = float(top) / (float(bottom) if slash else 1.0)
-    except (ValueError, ZeroDivisionError):
+        value = number(text)
+    except ValueError:
         raise InputError(
             f"eps is {text!r}", "a number >= 0 or a fraction such as 8/255", "change eps"
         ) from None

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import tyro
 
-from robustlens.cli.command import Answer, Build, Command, heard
+from robustlens.cli.command import NUMBERS, Answer, Build, Command, heard
+from robustlens.cli.flags.certify import Certify
 from robustlens.cli.flags.data import DataGet, DataShow
 from robustlens.cli.flags.make import TOOLS, MakeHelp
 from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, Build] = {
     "train": Train,
     "recipes": Recipes,
     "evaluate": Evaluate,
+    "certify": Certify,
     "sanity": Sanity,
     "transfer": Transfer,
     "make": MakeHelp,
@@ -89,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _version()
         command = parse(words)
         if launched() > 1 and not command.together:
-            raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
+            several = "one: only train, evaluate and certify share work"
+            raise InputError(f"{launched()} processes", several)
         with _together(), heard() as doubts, streams() as out:
             answer = command.run()
             if command.doubts:
@@ -143,6 +146,7 @@ def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Co
         description=DESCRIPTION,
         args=list(words),
         config=(tyro.conf.OmitArgPrefixes,),
+        registry=NUMBERS,
     )
 
 
@@ -158,7 +162,9 @@ def _together() -> AbstractContextManager[None]:
 def _continues(words: Sequence[str]) -> str:
     if words[:1] == ["make"]:
         return "what was not finished was not written"
-    again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
+    again = " with --resume" * (
+        words[:1] in (["evaluate"], ["certify"]) and "--resume" not in words
+    )
     again += " and without --anew" * ("--anew" in words)
     return f"the same command{again} continues from what is saved"
 

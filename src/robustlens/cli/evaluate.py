@@ -11,13 +11,12 @@ from robustlens.balls import ball
 from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import measure as flags
+from robustlens.cli.going_on import going_on
 from robustlens.cli.images import about, described, heading, images, limited, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
-from robustlens.errors import AnotherRun, InputError, UnknownName
+from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
-from robustlens.evaluation.ledger import put_aside
-from robustlens.evaluation.records import parse
 from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
@@ -60,19 +59,7 @@ class Evaluate(flags.Evaluate):
             )
 
         size = self.batch_size or usual_batch(len(data))
-        if self.anew:
-            put_aside(save)
-        try:
-            try:
-                return measured()
-            except AnotherRun as error:
-                if self.resume:
-                    raise
-                put_aside(save, error.received)
-                return measured()
-        except KeyboardInterrupt:
-            saved = f"{rows_saved(save)} of {len(data)} rows are saved in {save}"
-            raise KeyboardInterrupt(saved) from None
+        return going_on(measured, save, total=len(data), resume=self.resume, anew=self.anew)
 
     def _attack(self) -> Bound:
         if self.attack not in ATTACKS:
@@ -106,12 +93,6 @@ def usual_batch(n: int) -> int:
     images are one batch.
     """
     return 250 if n <= 32 else min(250, max(16, -(-n // 4)))
-
-
-def rows_saved(save: Path) -> int:
-    """Return how many rows are in a file of records and its parts, 0 of none."""
-    parts = [save, *save.parent.glob(f"{save.name}.part*")]
-    return sum(len(parse(part)[1]) for part in parts if part.exists() and part.stat().st_size)
 
 
 def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) -> Answer:

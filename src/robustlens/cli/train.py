@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import tyro
 
-from robustlens.cli.command import Answer, columns, device
+from robustlens.cli.command import NUMBERS, Answer, columns, device
 from robustlens.cli.flags import train as flags
 from robustlens.cli.images import described, heading
 from robustlens.cli.models import short
@@ -43,6 +43,7 @@ class Train(flags.Train):
             prog="robustlens train",
             description=cleandoc(flags.Train.__doc__ or ""),
             config=(tyro.conf.OmitArgPrefixes,),
+            registry=NUMBERS,
         )
 
     def run(self) -> Answer:

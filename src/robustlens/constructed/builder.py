@@ -19,16 +19,16 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.bounds import clopper_pearson
-from robustlens.data import Dataset, batches, open_saved, save
+from robustlens.data import Dataset, open_saved, save
 from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
+from robustlens.data.walk import walk
 from robustlens.errors import InputError
 from robustlens.evaluation.identity import differences, look, probes
 from robustlens.files import AnyPath, as_path, read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
-from robustlens.progress import bar
 from robustlens.types import Images, Labels
 
 DROPPED = -1
@@ -88,14 +88,12 @@ def build(
         _same(place, read_card(place), identity)
         return open_saved(place)
     _begin(parts, identity)
-    with frozen(nn.ModuleList(models)), bar(f"building {name}", len(source)) as advance:
-        for start, (x, y) in zip(
-            range(0, len(source), batch_size), batches(source, batch_size), strict=True
-        ):
-            path = _part(parts, start)
-            if not path.exists():
-                write_tensors(path, _measured(models[0], x, make(x, y, start)), {})
-            advance(len(x))
+    starts = range(0, len(source), batch_size)
+    todo = [start for start in starts if not _part(parts, start).exists()]
+    done = sum(min(batch_size, len(source) - start) for start in set(starts) - set(todo))
+    with frozen(nn.ModuleList(models)):
+        for start, x, y in walk(source, batch_size, f"building {name}", todo=todo, done=done):
+            write_tensors(_part(parts, start), _measured(models[0], x, make(x, y, start)), {})
     data, facts = _joined(parts, source, name, batch_size)
     save(data, place, card=identity | facts)
     shutil.rmtree(parts)

@@ -18,6 +18,7 @@ from robustlens.smoothing.reading import (
     vote_shares,
 )
 from robustlens.smoothing.records import Certificate, Prediction, tsv, write_tsv
+from robustlens.smoothing.saved import certificates
 from robustlens.smoothing.sequential import Sequential
 from robustlens.smoothing.smoothed import (
     Challenge,
@@ -46,6 +47,7 @@ __all__ = [
     "Smoothed",
     "UnderNoise",
     "average_radius",
+    "certificates",
     "certified_accuracy",
     "certify",
     "challenge",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from robustlens.cli.command import Command
+from robustlens.cli.command import NUMBERS, Command
 from robustlens.errors import UnknownName
 from robustlens.studies.claims import CLAIMS
 from robustlens.studies.table import STUDIES
@@ -57,6 +57,7 @@ class Run(Command):
             args=[*others, *asks],
             prog=prog,
             description=task.about,
+            registry=NUMBERS,
         )
         return cls(**{**vars(own), "config": config})
 

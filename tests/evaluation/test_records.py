@@ -29,8 +29,9 @@ from robustlens.evaluation import (
     minimum_norm_curve,
     robustness_curve,
 )
-from robustlens.evaluation.ledger import Ledger, put_aside
+from robustlens.evaluation.records import RECORDS
 from robustlens.evaluation.scale import check_scale
+from robustlens.journal import Journal
 from robustlens.nets import save as save_net
 from robustlens.nets.architecture import Architecture
 
@@ -250,83 +251,24 @@ def row(index: int, **changes: Any) -> Record:
 HEADER = {"name": "a run", "seed": 0}
 
 
-def opened(path: Path | None, total: int = 10, size: int = 4) -> Ledger:
-    return Ledger.open(path, HEADER, batch_size=size, total=total)
-
-
-def test_a_ledger_wants_the_batches_that_are_not_whole(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    first = opened(path)
-    assert first.todo == [0, 4, 8]
-    assert first.records == []
-    first.add([row(k) for k in range(4)])
-    first.add([row(k) for k in (8, 9)])  # the last batch is a short one
-    first.add([row(k) for k in (4, 5, 6)])  # killed before the whole batch was there
-    again = opened(path)
-    assert again.todo == [4]
-    assert [r.index for r in again.records] == [0, 1, 2, 3, 8, 9]
-    again.add([row(k) for k in range(4, 8)])
-    assert [r.index for r in again.close()] == list(range(10))
-    assert [r.index for r in Evaluation.read(path).records] == list(range(10))
-    assert opened(path).todo == []
-
-
-def test_a_ledger_takes_up_the_parts_of_all_processes(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    opened(path).add([row(k) for k in range(4)])
-    whole = path.read_text()
-    for number, rows in ((0, [8, 9]), (1, [4, 5])):
-        part = opened(tmp_path / "other.jsonl")
-        part.add([row(k) for k in rows])
-        (tmp_path / "other.jsonl").rename(tmp_path / f"run.jsonl.part{number}")
-    ledger = opened(path)
-    assert ledger.todo == [4]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.jsonl"]
-    text = path.read_text()
-    assert text.startswith(whole)
-    assert [r.index for r in Evaluation.read(path).records] == [0, 1, 2, 3, 8, 9]
-    assert path.read_text().count("header") == 1
-
-
-def test_a_ledger_without_a_file_keeps_all_in_memory() -> None:
-    ledger = opened(None, total=5, size=2)
-    assert ledger.todo == [0, 2, 4]
-    ledger.add([row(4)])
-    ledger.add([row(0), row(1)])
-    assert [r.index for r in ledger.close()] == [0, 1, 4]
+def opened(path: Path | None, total: int = 10) -> Journal[Record]:
+    return Journal.open(path, HEADER, RECORDS, batch_size=4, total=total)
 
 
 def test_what_is_on_disk_is_what_was_added(tmp_path: Path) -> None:
     path, rows = tmp_path / "run.jsonl", [row(0, by="pgd", step=3, distance=0.25), row(1)]
-    ledger = opened(path, total=2)
-    ledger.add(rows)
+    journal = opened(path, total=2)
+    journal.add(rows)
     assert Evaluation.read(path).records == tuple(rows)
     assert Evaluation.read(path).name == "a run"
-    assert ledger.close() == rows
-
-
-@pytest.mark.parametrize("size", [0, -1])
-def test_batches_of_nothing_are_refused(size: int) -> None:
-    with pytest.raises(InputError, match=f"batch size {size}; expected at least 1"):
-        opened(None, size=size)
-    assert opened(None, total=2, size=1).todo == [0, 1]
+    assert journal.close() == rows
 
 
 def test_another_header_is_refused_by_the_names_of_what_differs(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     opened(path)
     with pytest.raises(InputError, match=r"its seed, size differ \(there 0\)"):
-        Ledger.open(path, {"name": "a run", "seed": 1, "size": 2}, batch_size=4, total=10)
-
-
-def test_records_put_aside_make_room_for_a_new_run(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    put_aside(path)
-    for file in (path, tmp_path / "run.jsonl.part0"):
-        file.write_text(file.name)
-    put_aside(path)
-    kept = {p.name: p.read_text() for p in tmp_path.iterdir()}
-    assert kept == {"run.old": "run.jsonl", "run.old.part0": "run.jsonl.part0"}
+        Journal.open(path, {"name": "a run", "seed": 1, "size": 2}, RECORDS, batch_size=4, total=10)
 
 
 def test_views_of_known_records() -> None:
