@@ -91,8 +91,8 @@ def add(one: Twins, name: str, config: Config) -> Added:
     known = Known.of(net, one.test)
     units = known.units(config.units)
     parts = [_one_unit(one, net, judge, known, int(unit), config) for unit in units]
-    columns = [torch.stack(column) for column in zip(*parts, strict=True)]
-    return Added(units, *columns, known)
+    start, images, reached, moved, seen, mixed = map(torch.stack, zip(*parts, strict=True))
+    return Added(units, start, images, reached, moved, seen, mixed, known)
 
 
 def lacking(one: Twins, known: Known, unit: int, count: int) -> Tensor:

@@ -125,7 +125,8 @@ def seen(net: nn.Module, images: Tensor, a: Images, b: Images) -> Way:
     line = torch.lerp(at_a, at_b, share.view(1, -1, 1))
 
     def apart(p: Tensor, q: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(p - q, dim=-1)
+        found: Tensor = torch.linalg.vector_norm(p - q, dim=-1)
+        return found
 
     off = apart(r, line) / torch.linalg.vector_norm(line, dim=-1)
     return Way(off, apart(r, at_a), apart(r, at_b), apart(at_a, at_b).view(n))
