@@ -1,6 +1,6 @@
 """Any two images morph through a robust representation: a straight line in what the net sees."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -20,12 +20,12 @@ from robustlens.studies.kit.representations import (
     measured,
     partners,
     said,
+    strides,
     together,
 )
 from robustlens.studies.kit.words import above, band, mean
 from robustlens.types import Images, Values
 from robustlens.vision import interpolate
-from robustlens.vision.invert import freely
 from robustlens.vision.made import seen_by
 
 NEAR, MOST = 0.1, 0.9
@@ -41,7 +41,8 @@ class Config(Compared):
 
     pairs: int = 8  # of test images, of two classes each
     points: int = 7  # of each way, its ends included
-    steps: int = 150
+    steps: int = 120
+    stride: float = 4.0  # length of a step, in default steps of the tool
     shown: int = 3  # pairs of the gallery
 
 
@@ -98,7 +99,7 @@ def measure(one: Twins, config: Config) -> Measured:
     """Return the ways of both nets between the same images."""
     a, y = one.images(one.places(config.pairs))
     b = a[partners(y)]
-    walk = replace(freely(a), steps=config.steps)
+    walk = strides(a, config.steps, config.stride)
     mixed = blended(a, b, config.points)
     by = {}
     for name, net in one.nets.items():
@@ -244,6 +245,7 @@ STUDY = Study(
             pairs=40,
             points=10,
             steps=400,
+            stride=1.0,
             shown=4,
         ),
     },

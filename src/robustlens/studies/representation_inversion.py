@@ -1,6 +1,6 @@
 """A robust representation determines its image: pictures from the representation alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -21,12 +21,12 @@ from robustlens.studies.kit.representations import (
     measured,
     partners,
     said,
+    strides,
     together,
 )
 from robustlens.studies.kit.words import above, band, mean
 from robustlens.types import Images, Values
 from robustlens.vision import Made, Walk, cosine, invert, noise
-from robustlens.vision.invert import freely
 from robustlens.vision.measures import psnr, ssim
 
 NEAR = 0.1
@@ -42,7 +42,8 @@ class Config(Compared):
     """How many images are made again from what two nets see in them, and how long."""
 
     images: int = 24  # test images, alike from every class
-    steps: int = 300
+    steps: int = 200
+    stride: float = 8.0  # length of a step, in default steps of the tool
     shown: int = 5  # rows of the galleries
 
 
@@ -85,7 +86,7 @@ def measure(one: Twins, config: Config) -> Measured:
     places = one.places(config.images)
     x, _ = one.images(places)
     begin = noise(len(x), one.test.shape, generator=stream(config.seed, "noise")).to(x)
-    walk = replace(freely(x), steps=config.steps)
+    walk = strides(x, config.steps, config.stride)
     by = {name: invert_all(net, x, begin, walk) for name, net in one.nets.items()}
     another, _ = one.images(alike(one.test.labels, places))
     found = Measured(x, by, ssim(begin, x), ssim(another, x), ())
@@ -235,7 +236,8 @@ STUDY = Study(
             robust=CIFAR_ROBUST,
             also=("imagenette64",),
             images=100,
-            steps=1500,
+            steps=1000,
+            stride=1.0,
             shown=8,
         ),
     },

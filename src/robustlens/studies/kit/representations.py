@@ -18,10 +18,12 @@ from robustlens.nets import logits
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench
 from robustlens.result import Number, Verdict
+from robustlens.rules import Steepest
 from robustlens.studies.kit.presets import QUICK, QUICK_ROBUST
 from robustlens.studies.kit.words import images_at
 from robustlens.types import Images, Labels, Values
-from robustlens.vision.made import seen_by
+from robustlens.vision.invert import freely
+from robustlens.vision.made import Walk, seen_by
 
 FASHION = replace(QUICK, width=32, weights="fashion-standard")
 FASHION_ROBUST = replace(QUICK_ROBUST, width=32, weights="fashion-l2-1.5")
@@ -122,6 +124,13 @@ def twins(standard: Recipe, robust: Recipe, bench: Bench) -> Twins:
     test = robust.dataset("test")
     nets = [fit(recipe, bench.folder, bench.device).model for recipe in (robust, standard)]
     return Twins(test.name, nets[0], nets[1], on_device_of(nets[0], test))
+
+
+def strides(x: Images, steps: int, stride: float) -> Walk:
+    """Return the default walk of `invert` with steps `stride` times as long, and so many."""
+    walk = freely(x)
+    assert isinstance(walk.rule, Steepest)
+    return replace(walk, rule=Steepest(stride * walk.rule.step_size), steps=steps)
 
 
 def partners(labels: Labels) -> Tensor:
