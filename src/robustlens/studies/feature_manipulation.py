@@ -26,7 +26,6 @@ from robustlens.studies.kit.units import Known
 from robustlens.studies.kit.words import above, band, mean
 from robustlens.types import Images
 from robustlens.vision import add_feature, wander
-from robustlens.vision.addition import RMS, STEPS, STRIDES
 
 REACHED = 0.9
 """The rule: the share of pictures in which a unit must come to its level."""
@@ -41,7 +40,9 @@ class Config(Compared):
     units: int = 10  # evenly by position
     images: int = 2  # for each unit, of other classes than it answers to
     degrees: tuple[float, ...] = (0.9, 0.99, 1.0)  # shares of test images below the level, growing
-    steps: int = STEPS
+    steps: int = 120
+    rms: float = 0.45  # how far a pixel may change, in the root mean square
+    strides: float = 80.0  # steps of their length that cross that radius
     shown: int = 4  # units of the gallery, an image each
 
 
@@ -113,7 +114,7 @@ def _one_unit(
     """Return the columns of `Added` for one unit."""
     x, _ = one.images(lacking(one, known, unit, config.images))
     levels = [known.level(unit, share) for share in config.degrees]
-    walk = wander(x, RMS, config.steps, STRIDES)
+    walk = wander(x, config.rms, config.steps, config.strides)
     made = add_feature(net, x, unit, levels, walk=walk)
     k, n = len(levels), len(x)
     label = known.label[unit].expand(n)
@@ -250,14 +251,13 @@ STUDY = Study(
             standard=TINY, robust=TINY_ROBUST, units=3, images=1, degrees=(0.9, 1.0), steps=4,
             shown=2,
         ),
-        "quick": Config(steps=100),
+        "quick": Config(),
         "full": Config(
             standard=CIFAR,
             robust=CIFAR_ROBUST,
             also=("imagenette64",),
             units=32,
             images=4,
-            steps=STEPS,
             shown=5,
         ),
     },
