@@ -302,7 +302,8 @@ def _ranks(image: Tensor, known: Known, unit: Tensor) -> Tensor:
 
 def drawn(rank: float, others: float, named: float) -> drawing.Drawn:
     made = drawing.Made(torch.zeros(0), torch.zeros(0), torch.zeros(0), {}, {})
-    return drawing.Drawn(made, WOBBLE + rank, WOBBLE + others, Rate.share(round(100 * named), 100))
+    by_twin, off = Rate.share(round(100 * named), 100), Rate.share(0, 100)
+    return drawing.Drawn(made, WOBBLE + rank, WOBBLE + others, by_twin, off)
 
 
 UNITS = {"robust": (0.6, 0.2, 0.8), "standard": (0.3, 0.2, 0.1)}
@@ -365,7 +366,7 @@ def added(gains: tuple[float, float], mixed: float, reached: float) -> feature_m
     share, moved = torch.full((40, 2), reached), torch.ones(40, 2)
     blank = torch.zeros(0)
     return feature_manipulation.Added(
-        torch.arange(40), blank, blank, share, moved, seen, base + mixed, known
+        torch.arange(40), blank, blank, share, moved, seen, base + mixed, share[:, 0], known
     )
 
 

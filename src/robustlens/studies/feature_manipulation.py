@@ -22,7 +22,7 @@ from robustlens.studies.kit.representations import (
     said,
     together,
 )
-from robustlens.studies.kit.units import Known
+from robustlens.studies.kit.units import Known, gradients
 from robustlens.studies.kit.words import above, band, mean
 from robustlens.types import Images
 from robustlens.vision import add_feature, wander
@@ -43,6 +43,7 @@ class Config(Compared):
     steps: int = 120
     rms: float = 0.45  # how far a pixel may change, in the root mean square
     strides: float = 80.0  # steps of their length that cross that radius
+    through: bool = False  # the last ReLU passes gradients as they come, for units that are off
     shown: int = 4  # units of the gallery, an image each
 
 
@@ -56,6 +57,7 @@ class Added(NamedTuple):
     moved: Tensor  # (u, degrees): l2 length of the change
     seen: Tensor  # (u, 1 + degrees): probability of the unit's class to the other net
     shuffled: Tensor  # (u,): the same at the last degree, the change's pixels shuffled (control)
+    off: Tensor  # (u,): share of its images in which the unit is 0: no true gradient leads there
     known: Known
 
 
@@ -92,8 +94,8 @@ def add(one: Twins, name: str, config: Config) -> Added:
     known = Known.of(net, one.test)
     units = known.units(config.units)
     parts = [_one_unit(one, net, judge, known, int(unit), config) for unit in units]
-    start, images, reached, moved, seen, mixed = map(torch.stack, zip(*parts, strict=True))
-    return Added(units, start, images, reached, moved, seen, mixed, known)
+    start, images, reached, moved, seen, mixed, off = map(torch.stack, zip(*parts, strict=True))
+    return Added(units, start, images, reached, moved, seen, mixed, off, known)
 
 
 def lacking(one: Twins, known: Known, unit: int, count: int) -> Tensor:
@@ -115,7 +117,8 @@ def _one_unit(
     x, _ = one.images(lacking(one, known, unit, config.images))
     levels = [known.level(unit, share) for share in config.degrees]
     walk = wander(x, config.rms, config.steps, config.strides)
-    made = add_feature(net, x, unit, levels, walk=walk)
+    with gradients(net, config.through):
+        made = add_feature(net, x, unit, levels, walk=walk)
     k, n = len(levels), len(x)
     label = known.label[unit].expand(n)
     groups, numbers = made.groups(k), made.numbers
@@ -125,7 +128,8 @@ def _one_unit(
     seen = torch.stack([chance(judge, view, label).mean() for view in views])
     other = chance(judge, shuffled(x, groups[:, -1], config.seed), label).mean()
     columns = (reached.float().view(n, k).mean(dim=0), numbers["moved"].view(n, k).mean(dim=0))
-    return x[0], groups[0], *columns, seen, other
+    off = (numbers["before"] == 0).float().mean()
+    return x[0], groups[0], *columns, seen, other, off
 
 
 def shuffled(x: Images, moved: Images, seed: int) -> Images:
@@ -167,6 +171,7 @@ def _numbers(by: dict[str, Added], config: Config) -> dict[str, Number]:
             one.shuffled - one.seen[:, 0]
         )
         numbers[f"{name} net, share of pictures that reach their level"] = _share(one.reached)
+        numbers[f"{name} net, share of images in which the unit is off"] = _share(one.off[:, None])
         numbers[f"{name} net, l2 length of the change at the last degree"] = mean(one.moved[:, -1])
     return numbers
 

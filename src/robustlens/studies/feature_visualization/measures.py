@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.studies.kit.representations import Twins
-from robustlens.studies.kit.units import Known
+from robustlens.studies.kit.units import Known, gradients
 from robustlens.types import Images, Labels, Values
 from robustlens.vision import (
     Made,
@@ -41,6 +41,7 @@ class Drawn(NamedTuple):
     rank: Values  # correlation of activations with the unit's strongest images
     others: Values  # the same with test images at random (control)
     named: Rate  # how often the twin sees the class of the unit's strongest images
+    off: Rate  # units that are 0 at the start, where no true gradient leads them
 
 
 class Found(NamedTuple):
@@ -51,7 +52,7 @@ class Found(NamedTuple):
     by: dict[str, Drawn]  # from noise, from images, with a prior
 
 
-def draw(one: Twins, name: str, count: int, steps: int, seed: int) -> Found:
+def draw(one: Twins, name: str, count: int, steps: int, seed: int, through: bool = False) -> Found:
     """Return pictures of units of one of the nets."""
     net = one.nets[name]
     known = Known.of(net, one.test)
@@ -61,17 +62,19 @@ def draw(one: Twins, name: str, count: int, steps: int, seed: int) -> Found:
     images = images[torch.arange(n) % len(images)]
     begin = noise(n, one.test.shape, generator=stream(seed, "noise")).to(images)
     walk = wander(images, RMS, steps)
-    made = {
-        NOISE: visualize_feature(net, begin, units, walk=walk),
-        IMAGES: visualize_feature(net, images, units, walk=walk),
-        PRIOR: prior(net, begin, units, steps, seed),
-    }
+    with gradients(net, through):
+        made = {
+            NOISE: visualize_feature(net, begin, units, walk=walk),
+            IMAGES: visualize_feature(net, images, units, walk=walk),
+            PRIOR: prior(net, begin, units, steps, seed),
+        }
     label = known.label[units]
     judge = one.other(name)
     by = {}
     for how, one_made in made.items():
         rank, others = ranks(net, one_made.images, known, units, seed)
-        by[how] = Drawn(one_made, rank, others, judged(judge, one_made.images, label))
+        off = Rate.of(made[IMAGES if how == IMAGES else NOISE].numbers["before"] == 0)
+        by[how] = Drawn(one_made, rank, others, judged(judge, one_made.images, label), off)
     return Found(known, units, by)
 
 

@@ -8,6 +8,7 @@ from robustlens.result import Number
 from robustlens.studies.feature_visualization.measures import CLOSEST, IMAGES, NOISE, PRIOR, Found
 from robustlens.studies.kit.representations import Twins
 from robustlens.studies.kit.words import mean
+from robustlens.vision import Made
 
 
 def _chosen(found: Found, count: int) -> list[int]:
@@ -34,7 +35,7 @@ def browsed(one: Twins, found: Found, shown: int, natural: int) -> Gallery:
         cells = [
             Cell(images.start[i], f"unit {unit}: {float(drawn['before'][i]):.2f}"),
             Cell(images.images[i], f"{float(drawn['after'][i]):.2f}", "good"),
-            Cell(found.by[NOISE].made.images[i], "from noise", "good"),
+            Cell(found.by[NOISE].made.images[i], _from_noise(found.by[NOISE].made, i), "good"),
         ]
         cells += _natural(one, found.known.most(unit, natural))
         cells += _natural(one, found.known.least(unit, natural))
@@ -43,7 +44,8 @@ def browsed(one: Twins, found: Found, shown: int, natural: int) -> Gallery:
         f"units-{one.name}",
         f"{one.name}, robust net: a test image, the same with one unit of the penultimate layer "
         "raised as far as the walk brings it, the same from noise, and the test images that the "
-        "unit answers to most and least. A picture shows the extreme of a unit and can be forged; "
+        "unit answers to most and least. A unit that is off everywhere has no "
+        "gradient and stays. A picture shows the extreme of a unit and can be forged; "
         "the natural images cannot.",
         ("seed", "unit raised", "unit raised", *["most"] * natural, *["least"] * natural),
         tuple(rows),
@@ -92,10 +94,17 @@ def bars(one: Twins, by: dict[str, Found]) -> Bars:
         f"ranks-{one.name}",
         f"{one.name}: rank correlation of the layer's activations at a picture with those at the "
         f"{CLOSEST} images that activate its unit most (the last two: with images at random). "
-        "Where it is low the picture goes another way through the net than what it stands for.",
+        "Where it is low the picture goes another way through the net than what it stands for; "
+        "below 0 it is drawn as 0.",
         "rank correlation",
         tuple(rows),
     )
+
+
+def _from_noise(made: Made, i: int) -> str:
+    """Return a unit's activation in a picture from noise, or that it is off at the start."""
+    off = float(made.numbers["before"][i]) == 0
+    return "from noise: off" if off else f"from noise: {float(made.numbers['after'][i]):.2f}"
 
 
 def _bar(name: str, n: Number, tone: str) -> Bar:

@@ -28,6 +28,7 @@ class Config(Compared):
 
     units: int = 24  # evenly by position
     steps: int = STEPS
+    through: bool = False  # the last ReLU passes gradients as they come, for units that are off
     shown: int = 5  # units of the galleries
     natural: int = 3  # most and least activating images beside each picture
 
@@ -55,7 +56,10 @@ def study(config: Config, bench: Bench) -> Findings:
 
 def measure(one: Twins, config: Config) -> Measured:
     """Return pictures of units of both nets; those with a prior are a control."""
-    by = {name: draw(one, name, config.units, config.steps, config.seed) for name in one.nets}
+    by = {
+        name: draw(one, name, config.units, config.steps, config.seed, config.through)
+        for name in one.nets
+    }
     return Measured(
         by,
         (
@@ -85,6 +89,9 @@ def _numbers(by: dict[str, Found]) -> dict[str, Number]:
             numbers[f"{key}: its twin sees the class of the strongest images"] = Number.of(
                 drawn.named
             )
+    for name, found in by.items():
+        for how in (NOISE, IMAGES):
+            numbers[f"{name} net, {how}: units off at the start"] = Number.of(found.by[how].off)
     return numbers
 
 

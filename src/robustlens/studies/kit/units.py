@@ -5,6 +5,7 @@ known.units(32)                         # by position, among those that answer t
 known.label[17], known.most(17, 5)      # the class that its strongest images have most
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.types import Labels
-from robustlens.vision import activations
+from robustlens.vision import activations, straight_through
 
 TOP = 20
 """So many of its strongest test images name a unit."""
@@ -56,3 +57,8 @@ class Known(NamedTuple):
     def level(self, unit: int, share: float) -> float:
         """Return the activation that a share of the test images stays below or at."""
         return float(self.values[:, unit].quantile(share))
+
+
+def gradients(net: nn.Module, through: bool) -> AbstractContextManager[None]:
+    """Return what to walk in: `straight_through` the last ReLU, or the true gradients."""
+    return straight_through(net) if through else nullcontext()
