@@ -75,10 +75,18 @@ def pair(kind: type[Straight] = Straight) -> Twins:
     return Twins("toy", nets[0].eval(), nets[1].eval(), data)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the tiny nets lie: trained once for all five."""
+    return tmp_path_factory.mktemp("tiny")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tiny_run_has_a_verdict_and_pictures_that_can_be_drawn(name: str, tmp_path: Path) -> None:
+def test_a_tiny_run_has_a_verdict_and_pictures_that_can_be_drawn(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
     study = STUDIES[name]
-    result = run(study, "tiny", study.presets["tiny"], folder=tmp_path)
+    result = run(study, "tiny", study.presets["tiny"], folder=folder)
     assert result.verdict is Verdict.TOO_SMALL
     assert result.numbers
     assert "%" in result.summary or "dB" in result.summary
@@ -348,6 +356,28 @@ def test_a_pixel_is_added_up_to_its_levels() -> None:
         for k, share in enumerate(config.degrees):
             level = added.known.level(unit, share)
             assert level - 0.02 <= float(value[k]) <= level + 0.15  # no farther than a step
+
+
+def test_a_unit_that_is_off_is_raised_only_through_the_last_relu() -> None:
+    class Gated(Straight):
+        """R(x) = relu(x - 1/2): the unit of a dark pixel is off, and no gradient leads there."""
+
+        def __init__(self, weights: Tensor) -> None:
+            super().__init__(weights)
+            self.gate = nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.head(self.gate(x.flatten(1) - 0.5))
+            return logits
+
+    config = feature_manipulation.Config(units=3, images=2, degrees=(1.0,), steps=300)
+    stays, rises = (
+        feature_manipulation.add(pair(Gated), "robust", replace(config, through=through))
+        for through in (False, True)
+    )
+    assert float(stays.off.min()) == float(rises.off.min()) == 1.0
+    assert float(stays.reached.max()) == 0.0
+    assert float(rises.reached.min()) == 1.0
 
 
 def test_images_that_lack_a_unit_are_of_other_classes_and_below_its_median() -> None:

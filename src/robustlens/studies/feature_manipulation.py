@@ -177,8 +177,12 @@ def _numbers(by: dict[str, Added], config: Config) -> dict[str, Number]:
 
 
 def _share(reached: Tensor) -> Number:
-    """Return the mean over units of a share, its interval cut to where a share can be."""
-    n = mean(reached.mean(dim=1))
+    """Return the mean over units of the share of a unit's pictures."""
+    return _cut(mean(reached.mean(dim=1)))
+
+
+def _cut(n: Number) -> Number:
+    """Return a mean of shares with its interval cut to where a share can be."""
     return Number(n.value, max(n.low, 0.0), min(n.high, 1.0), n.n)
 
 
@@ -231,7 +235,7 @@ def _curves(one: Twins, by: dict[str, Added], config: Config) -> Curves:
         "degree",
         "probability of the unit's class",
         tuple(
-            band(f"{name} net's pictures", x, [mean(p) for p in added.seen.T], tones[name])
+            band(f"{name} net's pictures", x, [_cut(mean(p)) for p in added.seen.T], tones[name])
             for name, added in by.items()
         ),
     )
