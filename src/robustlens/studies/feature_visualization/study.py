@@ -127,7 +127,12 @@ STUDY = Study(
         "tiny": Config(standard=TINY, robust=TINY_ROBUST, units=4, steps=4, shown=2, natural=2),
         "quick": Config(),
         "full": Config(
-            standard=CIFAR, robust=CIFAR_ROBUST, also=("imagenette64",), units=128, shown=8
+            standard=CIFAR,
+            robust=CIFAR_ROBUST,
+            also=("imagenette64",),
+            units=128,
+            shown=8,
+            natural=2,
         ),
     },
     function=study,
