@@ -219,9 +219,13 @@ def _gallery(one: Twins, by: dict[str, Added], config: Config) -> Gallery:
         "strongest images; an image of another class; and that with the unit raised to what it "
         "is at its stronger and stronger test images. In the standard net's rows hardly anything "
         "is to be seen: its units rise by changes too small and too fine to see.",
-        ("answers to", "image", *(f"above {share:.0%}" for share in config.degrees)),
+        ("answers to", "image", *map(_degree, config.degrees)),
         tuple(rows),
     )
+
+
+def _degree(share: float) -> str:
+    return "as the strongest" if share == 1 else f"above {share:.0%}"
 
 
 def _curves(one: Twins, by: dict[str, Added], config: Config) -> Curves:
