@@ -210,8 +210,8 @@ def _gallery(one: Twins, by: dict[str, Added], config: Config) -> Gallery:
             title = one.test.classes[int(added.known.label[unit])]
             tone = "good" if name == "robust" else "bad"
             cells = [Cell(like, f"{name}, unit {unit}: {title}"), Cell(added.start[i], "as it is")]
-            told = zip(added.images[i], added.moved[i].tolist(), strict=True)
-            cells += [Cell(image, f"l2 {moved:.2f}", tone) for image, moved in told]
+            for image in added.images[i]:  # its own length: `moved` is the mean over images
+                cells.append(Cell(image, f"l2 {float((image - added.start[i]).norm()):.2f}", tone))
             rows.append(tuple(cells))
     return Gallery(
         f"degrees-{one.name}",
