@@ -45,6 +45,11 @@ _TITLES = {
     "robust-training-prior": "Robust training gives up what is not robust",
     "data-efficiency": "Robustness needs more images",
     "perception-alignment": "Gradients that look like the object",
+    "representation-inversion": "Pictures from the representation alone",
+    "interpolation": "From any image to any other",
+    "feature-visualization": "What a single unit wants to see",
+    "feature-manipulation": "More of one feature, by degrees",
+    "feature-sensitivity": "Which feature made this mistake",
     "adversary-as-critic": "Another critic, another robustness",
 }
 LISTED: dict[str, Listed] = {id: Listed(id, title) for id, title in _TITLES.items()}
