@@ -3,7 +3,7 @@
     found = climb.found(model, x, y, L2(0.5), queries=200, generator=g)
 
 It is a control, not a strong attack: hill climbing over random squares. Why not `square`: that
-keeps to a schedule made for 10 000 queries, by which its squares are never below a tenth of the
+keeps to a schedule made for 10 000 queries, by which its squares are never below a fifth of the
 pixels in the 200 of a check, while here all sizes pass in whatever queries there are; and a control
 shares no search with the attacks that it is held against.
 """
