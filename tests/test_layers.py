@@ -21,7 +21,7 @@ LAYERS = [
     {"processes", "files"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground
-    {"fetch", "decoding", "rate", "pictures", "journal"},
+    {"fetch", "decoding", "rate", "pictures", "journal", "norms", "radii"},
     {"balls", "modes", "answers", "result"},
     {"rules", "objectives", "doubts"},
     {"ascend", "sparse"},  # end of the core
@@ -42,7 +42,8 @@ LAYERS = [
     {"cli", "web", "__main__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-CORE = {"types", "balls", "rules", "sparse", "ascend", "objectives", "streams", "modes", "answers"}
+CORE = {"types", "norms", "radii", "balls", "rules", "sparse", "ascend", "objectives", "streams",
+        "modes", "answers"}  # fmt: skip
 GROUND = {"errors", "files", "processes", "progress", "provenance", "typed"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "usefulness"),

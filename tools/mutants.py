@@ -32,6 +32,8 @@ MIRRORS = {
     ),
     "robustlens.evaluation.transfer_matrix.": ("tests/studies/test_transferability.py",),
     "robustlens.training.": ("tests/training/test_training.py",),
+    "robustlens.norms.": ("tests/core/test_norms.py", "tests/core/test_balls.py"),
+    "robustlens.radii.": ("tests/core/test_balls.py",),
     "robustlens.": ("tests/core/test_{name}.py",),
 }
 """The tests of a module: those of other modules are slower, and meant for other faults."""

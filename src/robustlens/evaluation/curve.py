@@ -13,7 +13,7 @@ from torch import Tensor
 
 from robustlens.answers import decision
 from robustlens.attacks import Bound, bind, pgd
-from robustlens.balls import Radius, ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.data.walk import walk
 from robustlens.describe import shown
@@ -23,6 +23,7 @@ from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.measure import attacked_accuracy
 from robustlens.evaluation.records import UNATTACKED
 from robustlens.modes import frozen
+from robustlens.radii import Radius, parse_eps
 from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from robustlens.attacks import bind, pgd, random_search
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import (
     Curve,
@@ -16,6 +16,7 @@ from robustlens.evaluation import (
     pgd_curve,
 )
 from robustlens.pictures import Cell, Curves, Gallery, Series
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.pictures import Curves
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict

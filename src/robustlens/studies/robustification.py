@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
 from robustlens.pictures import Cell, Curves, Gallery, Picture
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.errors import InputError
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit, untrained
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.studies.human_vs_model_priors import pictures
