@@ -8,21 +8,22 @@ from torch import nn
 
 from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
-from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import measure as flags
-from robustlens.cli.images import about, described, heading, images, limited, reading
+from robustlens.cli.images import about, described, heading, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
 from robustlens.errors import AnotherRun, InputError, UnknownName
-from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
+from robustlens.evaluation import Evaluation, attacked_accuracy, entry
 from robustlens.evaluation.ledger import put_aside
 from robustlens.evaluation.records import parse
-from robustlens.evaluation.scale import check_scale
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
 from robustlens.provenance import Provenance, clock
+from robustlens.subject import bring, prepare, probe
 
+WITHOUT_GRADIENT = ("square", "hopskipjump", "random_search", "autoattack")
+"""Attacks that work, or go on, where a model has no gradient."""
 SETTINGS = ("version", "steps", "restarts", "queries")
 """Flags that are an attack's settings, where it has them."""
 
@@ -35,12 +36,17 @@ class Evaluate(flags.Evaluate):
         attack = self._attack()
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
-        found = brought(self.weights, self.model, device(self.device))
-        model = found.model
-        data = on_device_of(model, images(self.data, self.split, self.size, [found]))
-        data = limited(data, self.limit)
-        check_scale(attack.ball, data.shape)
-        probe(model, data, attack=self.attack)
+        subject = bring(self.model, weights=self.weights, device=device(self.device))
+        ready = prepare(
+            [subject],
+            self.data,
+            split=self.split,
+            size=self.size,
+            limit=self.limit,
+            ball=attack.ball,
+        )
+        model, data = subject.model, ready.data
+        probe(model, data, gradient=self.attack not in WITHOUT_GRADIENT)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
         with clock() as seconds:
             result = self._measured(model, data, attack, save)
