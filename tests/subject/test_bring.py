@@ -46,7 +46,7 @@ def test_a_name_a_path_and_a_function_lead_to_the_same_model(here: Path) -> None
         "what subject_nets:build builds, with the weights": rl.bring(
             "subject_nets:build", weights=path
         ),
-        "a SmallCNN that was handed over, with": rl.bring(SHAPE.build(), weights=str(path)),
+        "the SmallCNN that was handed over, with": rl.bring(SHAPE.build(), weights=str(path)),
     }
     for origin, subject in found.items():
         assert same(subject.model, wanted)

@@ -20,7 +20,7 @@ from robustlens.evaluation.records import parse
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
 from robustlens.provenance import Provenance, clock
-from robustlens.subject import bring, prepare, probe
+from robustlens.subject import Prepared, bring, prepare, probe
 
 WITHOUT_GRADIENT = ("square", "hopskipjump", "random_search", "autoattack")
 """Attacks that work, or go on, where a model has no gradient."""
@@ -55,7 +55,7 @@ class Evaluate(flags.Evaluate):
             name = self.model or str(self.weights)
             board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
             write_json(self.board, {**board, "name": name})
-        return _answer(result, data, where, save)
+        return _answer(result, ready, where, save)
 
     def _measured(self, model: nn.Module, data: Dataset, attack: Bound, save: Path) -> Evaluation:
         """Measure, going on with the same run; another run's records are put aside, never lost."""
@@ -120,12 +120,15 @@ def rows_saved(save: Path) -> int:
     return sum(len(parse(part)[1]) for part in parts if part.exists() and part.stat().st_size)
 
 
-def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) -> Answer:
+def _answer(result: Evaluation, ready: Prepared, where: Provenance, save: Path) -> Answer:
+    data = ready.data
     numbers = {"clean accuracy": result.clean, result.name: result.rate}
     per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
     payload = {
         "images": described(data),
         "reading": reading(data),
+        "models": [subject.as_dict() for subject in ready.subjects],
+        "notes": list(ready.notes),
         "numbers": {name: rate._asdict() for name, rate in numbers.items()},
         "broken_by": result.broken_by(),
         "unconfirmed": result.unconfirmed,
@@ -136,7 +139,7 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     }
     broken = result.broken_by()
     lines = [f"{heading(data)}, 95 % intervals, {where.seconds:.0f} s"]
-    lines += about(data)
+    lines += about(ready)
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     if result.unconfirmed:

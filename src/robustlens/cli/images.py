@@ -8,15 +8,17 @@ from typing import Any
 from robustlens.data import Dataset
 from robustlens.data.dataset import numbered
 from robustlens.data.holdout import words
+from robustlens.subject import Prepared
 
 heading = words
 """Say which images these are: the beginning of the first line of an answer."""
 
 
-def about(data: Dataset) -> list[str]:
-    """Return the lines under the first: the order of the classes, and what was resized."""
-    resized = data.reading.resized
-    return [f"  classes: {numbered(data.classes)}"] + [f"  pixels: {resized}"] * bool(resized)
+def about(ready: Prepared) -> list[str]:
+    """Return the lines under the first: order of classes, what was resized, what is to be known."""
+    data, resized = ready.data, ready.data.reading.resized
+    lines = [f"  classes: {numbered(data.classes)}"] + [f"  pixels: {resized}"] * bool(resized)
+    return lines + [f"  note: {note}" for note in ready.notes]
 
 
 def described(data: Dataset) -> dict[str, Any]:

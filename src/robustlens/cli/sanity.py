@@ -36,10 +36,12 @@ class Sanity(flags.Sanity):
         foot += f", {left} could not be made" * bool(left)
         foot += f"; undecided, with so few images: {', '.join(unsure)}" * bool(unsure)
         head = f"{heading(data)}; at most {self.limit} are looked at"
-        head = "\n".join([head, *about(data)])
+        head = "\n".join([head, *about(ready)])
         payload = {
             "images": described(data),
             "reading": reading(data),
+            "models": [subject.as_dict() for subject in ready.subjects],
+            "notes": list(ready.notes),
             "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
             "warned": warned,
             "undecided": unsure,

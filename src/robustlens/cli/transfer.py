@@ -49,13 +49,15 @@ class Transfer(flags.Transfer):
         payload = {
             "images": described(data),
             "reading": reading(data),
+            "models": [subject.as_dict() for subject in ready.subjects],
+            "notes": list(ready.notes),
             "attack": table.attack,
             "pairs": cells,
             "clean accuracy": clean,
             "provenance": where.as_dict(),
         }
         head = f"{heading(data)}, {table.attack}, 95 % intervals, {where.seconds:.0f} s"
-        return Answer(payload, "\n".join([head, *about(data), "", str(table)]))
+        return Answer(payload, "\n".join([head, *about(ready), "", str(table)]))
 
     def _models(self) -> dict[str, Subject]:
         if len(self.weights) < 2:

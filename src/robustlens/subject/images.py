@@ -1,18 +1,27 @@
-"""The images that models are measured on: which of them, and whose classes.
+"""The images that models are measured on: which of them, and of what size.
 
 data = choose([subject], "./photos")            # all of a folder without splits
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from robustlens.data import Dataset, load
-from robustlens.data.dataset import numbered
+import torch
+
+from robustlens.answers import Answers, decision
+from robustlens.data import Dataset, batches, load
+from robustlens.data.framing import Framing, Size
 from robustlens.data.holdout import piece
-from robustlens.data.sources import measured_split, splits
-from robustlens.doubts import doubt
+from robustlens.data.sources import load_unlabelled, measured_split, pictured, splits, unlabelled
+from robustlens.doubts import doubt, untouched
 from robustlens.errors import InputError
+from robustlens.modes import frozen
 from robustlens.subject.subject import Subject
+from robustlens.subject.trial import classes_of
+
+BATCH = 100
+"""Images asked about at once."""
 
 
 def choose(
@@ -25,51 +34,63 @@ def choose(
     """Return the images of a split; of none given, "test", or "all" where data have no splits.
 
     Where a model's card says that it was trained on "train" of these very images, "test" is taken,
-    the fifth that training left out. The classes are compared with those that the models know.
+    the fifth that training left out. Without a `size`, pictures are brought to the size that the
+    first model says it reads. Pictures without labels are all of one class.
 
     Warns:
-        Doubtful: a model is shown what it was trained on, or knows its classes by other names.
+        Doubtful: a model is shown what it was trained on.
 
     Raises:
-        InputError: as `data.load`, or as `compare_classes`.
+        InputError: as `data.load`.
     """
+    framing = next((s.framing for s in subjects if s.framing is not None), None)
+    how: Size = _sized(framing, size) if size else framing
+    if unlabelled(source):
+        if split not in (None, "all"):
+            raise InputError(
+                f"--split {split} for {source}, whose pictures lie in no class folders",
+                "all of them",
+                "drop --split",
+            )
+        return load_unlabelled(source, size=how)
     chosen = measured_split(source) if split is None else split
-    data = load(source, chosen, size=size)
+    data = load(source, chosen, size=how if size or pictured(source) else None)
     if chosen == "all" and not splits(source) and any(_trained_on(data, s.card) for s in subjects):
         if split is None:
             data = piece(data, "test")
         else:
             doubt(f"a model is shown images of {data.name} that it was trained on")
-    for subject in subjects:
-        compare_classes(subject.classes, data)
     return data
 
 
-def compare_classes(known: Sequence[str], data: Dataset) -> None:
-    """Warn when the classes that a model knows have other names than those of the data.
+def answered(subject: Subject, data: Dataset) -> tuple[Dataset, str]:
+    """Return pictures without labels, labelled by a model's own answers, and a note that says so.
 
-    Raises:
-        InputError: there are more or fewer of them, or a name has another index: every label of
-            that class would be wrong.
+    Raises `InputError` where the model has no answer to one of them.
     """
-    if not known or tuple(known) == data.classes:
-        return
-    both = f"the model knows {numbered(known)}; {data.name} has {numbered(data.classes)}"
-    theirs, ours = ([_plain(name) for name in names] for names in (known, data.classes))
-    shared = set(theirs) & set(ours)
-    if len(known) != len(ours) or any(theirs.index(n) != ours.index(n) for n in shared):
+    classes = classes_of(subject.model, data)
+    with torch.no_grad(), frozen(subject.model), untouched(subject.model, data.images):
+        ask = Answers(subject.model)
+        labels = torch.cat([decision(ask(x)) for x, _ in batches(data, BATCH)])
+    if lost := int((labels < 0).sum()):
         raise InputError(
-            both,
-            "the same classes in the same order",
-            "change --data or --model; class folders are sorted by name, so 0-dog, 1-cat "
-            "and so on puts them in order",
+            f"{lost} of {len(data)} pictures without labels, to which the model has no answer",
+            "finite logits",
+            "leave them out, or give labels: one folder for each class, or a CSV",
         )
-    if theirs != ours:
-        doubt(f"{both}. The index of a class counts, not its name: are these the same?")
+    names = subject.classes or tuple(map(str, range(classes)))
+    note = (
+        f"{data.name} has no labels: the clean answers of {subject.name} stand in for them, so its "
+        "clean accuracy is 100 % by definition"
+    )
+    return replace(data, labels=labels.to(data.labels.device), classes=names), note
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+def _sized(framing: Framing | None, size: int) -> Size:
+    """Return a size that is asked for, in the colours that a model reads."""
+    if framing is None or framing.channels is None:
+        return size
+    return Framing(size, size, channels=framing.channels)
 
 
 def _trained_on(whole: Dataset, card: Mapping[str, Any]) -> bool:
