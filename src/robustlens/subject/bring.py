@@ -77,7 +77,7 @@ def _found(spec: str | nn.Module) -> Subject:
     try:
         return _of_card(pretrained(spec), spec, f"the shipped model {spec}")
     except UnknownName as error:
-        yours = "module:function that returns your own, file.py:function, hf:FOLDER, model.onnx"
+        yours = "file.py:function, hf:FOLDER, model.onnx, module:function that returns your own"
         raise InputError(error.received, f"{yours}, or {error.expected}", error.change) from None
 
 

@@ -69,7 +69,8 @@ def answered(subject: Subject, data: Dataset) -> tuple[Dataset, str]:
     Raises `InputError` where the model has no answer to one of them.
     """
     classes = classes_of(subject.model, data)
-    with torch.no_grad(), frozen(subject.model), untouched(subject.model, data.images):
+    first, _ = next(batches(data, 1))
+    with torch.no_grad(), frozen(subject.model), untouched(subject.model, first):
         ask = Answers(subject.model)
         labels = torch.cat([decision(ask(x)) for x, _ in batches(data, BATCH)])
     if lost := int((labels < 0).sum()):
