@@ -1,5 +1,6 @@
 """A Hugging Face folder: its pictures are those of transformers, its answers in pixels."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import robustlens as rl
 from robustlens.data.dataset import batches
-from robustlens.errors import InputError
+from robustlens.data.framing import Framing, framed
+from robustlens.errors import Doubtful, InputError
 from robustlens.subject import extras as extras_module
 from robustlens.subject import prepare, probe
+from robustlens.subject.preprocessing import Preprocessing, of_huggingface
 
 ResNet, ViT = "resnet", "vit"
 
@@ -75,6 +79,43 @@ def test_its_answers_are_those_of_transformers(
     attacked = rl.pgd_accuracy(subject.model, ready.data, rl.Linf(1 / 255), steps=2)
     assert attacked.rate.n == 3
     assert all(record.distance <= 1 / 255 + 1e-6 for record in attacked.records)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "DeiT",
+        "Beit",
+        "CLIP",
+        "ConvNext",
+        "EfficientNet",
+        "MobileNetV2",
+        "Bit",
+        "Levit",
+        "PoolFormer",
+    ],
+)
+def test_pictures_are_those_of_transformers(kind: str, transformers: Any, tmp_path: Path) -> None:
+    processor = getattr(transformers, f"{kind}ImageProcessor")()
+    processor.save_pretrained(tmp_path)
+    how = of_huggingface(json.loads(processor.to_json_string()))
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    picture = Image.fromarray(pixels)
+    wanted = processor(picture, return_tensors="pt")["pixel_values"]
+    assert how.framing is not None
+    x = torch.from_numpy(np.asarray(framed(picture, how.framing)).copy()).permute(2, 0, 1) / 255
+    found = how.inside(nn.Identity())(x[None])
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_other_pictures_than_those_of_transformers_are_said(
+    transformers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(transformers, ViT, tmp_path)
+    wrong = Preprocessing(Framing(32, 32, 64, "bilinear", 3), (0.5,) * 3, (0.5,) * 3)
+    monkeypatch.setattr("robustlens.subject.huggingface.of_huggingface", lambda *_: wrong)
+    with pytest.warns(Doubtful, match="not read for hf:.* as transformers reads them"):
+        rl.bring(f"hf:{tmp_path}")
 
 
 def test_weights_that_are_made_up_are_refused(transformers: Any, tmp_path: Path) -> None:

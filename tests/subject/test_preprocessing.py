@@ -38,6 +38,21 @@ HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
             Framing(64, 64, (80, 80), "bilinear", 3),
         ),
         ({"do_resize": False}, None),
+        (
+            {"feature_extractor_type": "DeiTFeatureExtractor", "size": 80, "crop_size": 64,
+             "do_center_crop": True},
+            Framing(64, 64, (80, 80), "bilinear", 3),
+        ),
+        (
+            {"image_processor_type": "LevitImageProcessor", "size": {"shortest_edge": 56},
+             "crop_size": {"height": 56, "width": 56}, "do_center_crop": True},
+            Framing(56, 56, 64, "bilinear", 3),
+        ),
+        (
+            {"size": {"shortest_edge": 90}, "crop_pct": 0.9, "crop_size": 90,
+             "do_center_crop": True},
+            Framing(90, 90, 100, "bilinear", 3),
+        ),
     ],
 )  # fmt: skip
 def test_size_and_crop(config: dict[str, Any], framing: Framing | None) -> None:

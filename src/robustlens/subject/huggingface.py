@@ -15,13 +15,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from robustlens.data.augment import unit
+from robustlens.data.framing import framed
+from robustlens.data.packed import planes
+from robustlens.doubts import doubt
 from robustlens.errors import InputError
+from robustlens.streams import stream
 from robustlens.subject.extras import needed
-from robustlens.subject.preprocessing import FILE, of_huggingface
+from robustlens.subject.preprocessing import FILE, Preprocessing, of_huggingface
 from robustlens.subject.subject import Subject
 from robustlens.types import Images, Logits
+
+CLOSE = 0.05
+"""By how much normalised pixels may differ on average: other code for the same filter."""
 
 
 class ItsLogits(nn.Module):
@@ -66,7 +76,12 @@ def checkpoint(folder: Path) -> Subject:
             "the file that says size, mean and deviation of the images",
             "save the image processor there too: AutoImageProcessor...save_pretrained(folder)",
         )
-    how = of_huggingface(_read(folder / FILE, spec), 1 if count == 1 else 3)
+    own = _processor(transformers, folder)
+    read = _read(folder / FILE, spec)
+    how = of_huggingface(read if own is None else json.loads(own.to_json_string()) | read,
+                         1 if count == 1 else 3)  # fmt: skip
+    if own is not None:
+        _compare(own, how, spec)
     notes = [f"pictures as {FILE} says: {how}"]
     if getattr(net.config, "problem_type", None) == "multi_label_classification":
         notes.append("the checkpoint is of several labels an image; its largest logit decides")
@@ -74,6 +89,37 @@ def checkpoint(folder: Path) -> Subject:
     kind = type(net).__name__
     origin = f"the {kind} of the folder {folder}"
     return Subject(model, spec, origin, _classes(config), notes=tuple(notes), preprocessing=how)
+
+
+def _processor(transformers: Any, folder: Path) -> Any:
+    """Return what transformers itself reads pictures with, None where it cannot be had."""
+    with _silent(transformers):
+        try:
+            return transformers.AutoImageProcessor.from_pretrained(
+                str(folder), local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError):
+            return None
+
+
+def _compare(own: Any, how: Preprocessing, spec: str) -> None:
+    """Warn where a picture does not become the pixels that transformers makes of it."""
+    levels = torch.rand(9, 13, 3, generator=stream(0, "picture")).mul(255).byte().numpy()
+    picture = Image.fromarray(levels).resize((130, 90), Image.Resampling.BICUBIC)
+    try:
+        wanted = own(picture, return_tensors="pt")["pixel_values"][0]
+    except Exception:  # for pictures of colour alone, say: nothing to compare with
+        return
+    shown = picture if how.framing is None else framed(picture, how.framing)
+    x = unit(torch.from_numpy(planes(shown).copy()))
+    found = how.inside(nn.Identity())(x[None])[0]
+    apart = (found - wanted).abs().mean() if found.shape == wanted.shape else torch.inf
+    if apart > CLOSE:
+        doubt(
+            f"pictures are not read for {spec} as transformers reads them ({how}; it makes of one "
+            f"{tuple(wanted.shape)}, {float(apart):.2g} apart in normalised units): its clean "
+            "accuracy may be lower than its authors'"
+        )
 
 
 def _classes(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def choose(
     Raises:
         InputError: as `data.load`.
     """
-    framing = next((s.framing for s in subjects if s.framing is not None), None)
+    framing = framing_among(subjects)
     how: Size = _sized(framing, size) if size else framing
     if unlabelled(source):
         if split not in (None, "all"):
@@ -61,6 +61,11 @@ def choose(
         else:
             doubt(f"a model is shown images of {data.name} that it was trained on")
     return data
+
+
+def framing_among(subjects: Sequence[Subject]) -> Framing | None:
+    """Return the size and crop that the first model asks for that asks for any."""
+    return next((s.framing for s in subjects if s.framing is not None), None)
 
 
 def answered(subject: Subject, data: Dataset) -> tuple[Dataset, str]:

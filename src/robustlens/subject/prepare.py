@@ -16,7 +16,7 @@ from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.evaluation.scale import check_scale
 from robustlens.subject.classes import Matched, matched
-from robustlens.subject.images import answered, choose
+from robustlens.subject.images import answered, choose, framing_among
 from robustlens.subject.pixels import check_pixels
 from robustlens.subject.subject import Subject
 from robustlens.subject.trial import classes_of
@@ -63,8 +63,9 @@ def prepare(
         what = f"--limit {limit} for the {len(data)} images of {data.name}"
         raise InputError(what, f"1 to {len(data)}, or 0 for all", "change --limit")
     first, data = subjects[0], data.limited(limit)
-    if first.framing is not None and not size and not pictured(source):
-        data = framed_images(data, first.framing)
+    framing = framing_among(subjects)
+    if framing is not None and not size and not pictured(source):
+        data = framed_images(data, framing)
     data = on_device_of(first.model, data)
     if ball is not None:
         check_scale(ball, data.shape)

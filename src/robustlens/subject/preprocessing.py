@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from robustlens.data.framing import Framing
@@ -23,6 +22,10 @@ FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5:
 """Pillow's numbers of its filters."""
 CONVNEXT = 384
 """Below this size ConvNeXt's pictures are resized to size / crop_pct and cut, else stretched."""
+
+
+STRETCHED = ("DeiT", "Beit", "Data2Vec")
+"""Whose pictures are stretched to a size that is one number, and cut afterwards."""
 
 
 class Flipped(nn.Module):
@@ -90,6 +93,8 @@ def of_huggingface(config: Mapping[str, Any], channels: Literal[1, 3] | None = 3
             tuple(map(float, _listed(config.get(key, ())))) if _on(config, "normalize") else ()
             for key in ("image_mean", "image_std")
         )
+        if _kind(config).startswith("EfficientNet") and config.get("include_top", True):
+            std = tuple(value**2 for value in std)  # that processor divides by it once more
         order = str(config.get("channels", "rgb")).lower()
         if order not in ("rgb", "bgr"):
             raise InputError(f"channels {order!r} in {FILE}", "rgb or bgr")
@@ -151,22 +156,31 @@ def _framing(config: Mapping[str, Any], channels: Literal[1, 3] | None) -> Frami
     if size is None:
         sides = _pair(crop)
         return None if sides is None else Framing(*sides, None, by, channels)
-    if isinstance(size, int) and config.get("crop_pct") is not None and not cut:
+    if isinstance(size, int) and _kind(config).startswith("Levit"):
+        size = int(256 / 224 * size)
+    elif isinstance(size, int) and cut and config.get("crop_pct") is not None:
+        size = int(size / float(config["crop_pct"]))
+    elif isinstance(size, int) and config.get("crop_pct") is not None:
         share = float(config["crop_pct"])
         before = int(size / share) if size < CONVNEXT else (size, size)
         return Framing(size, size, before, by, channels)
     end = _pair(crop or size)
     if end is None:
         return None
-    legacy = isinstance(config.get("size"), int) and not cut  # a number alone: both sides
-    before = end if legacy else size
-    return Framing(*end, before, by, channels)
+    if isinstance(config.get("size"), int) and (not cut or _kind(config).startswith(STRETCHED)):
+        size = _pair(size)  # a number alone, in old files: both sides
+    return Framing(*end, size, by, channels)
+
+
+def _kind(config: Mapping[str, Any]) -> str:
+    """Return the name of the class that reads the file in transformers."""
+    return str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
 
 
 def _side(size: Any) -> int | tuple[int, int] | None:
     """Return a shorter side, or (height, width)."""
     if isinstance(size, Mapping):
-        if "height" in size:
+        if size.get("height") is not None:
             return int(size["height"]), int(size["width"])
         return int(size["shortest_edge"])
     if isinstance(size, Sequence) and not isinstance(size, str):
@@ -176,8 +190,3 @@ def _side(size: Any) -> int | tuple[int, int] | None:
 
 def _pair(side: int | tuple[int, int] | None) -> tuple[int, int] | None:
     return (side, side) if isinstance(side, int) else side
-
-
-def finite(values: Sequence[float]) -> bool:
-    """Say whether all numbers are finite."""
-    return bool(torch.tensor(list(values), dtype=torch.float64).isfinite().all())
