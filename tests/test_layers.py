@@ -33,6 +33,7 @@ LAYERS = [
     {"training", "evaluation", "sanity"},
     {"smoothing"},
     {"zoo"},
+    {"subject"},
     {"recipes"},
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},

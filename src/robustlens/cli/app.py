@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
     except ModelFailed as error:
-        from robustlens.cli.tracing import told_by
+        from robustlens.subject.tracing import told_by
 
         say(told_by(error.__cause__ or error))
         return _fail(1, f"robustlens: {error}; the lines above are of the model's own code.")

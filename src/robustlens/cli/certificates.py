@@ -10,7 +10,6 @@ import numpy as np
 
 from robustlens.cli.command import columns
 from robustlens.cli.images import about, described, heading, reading
-from robustlens.data import Dataset
 from robustlens.provenance import Provenance
 from robustlens.smoothing import (
     Average,
@@ -25,6 +24,7 @@ from robustlens.smoothing import (
 )
 from robustlens.smoothing.records import ABSTAINED
 from robustlens.smoothing.speed import largest_radius
+from robustlens.subject import Prepared
 
 WIDTH = 80
 """Columns of a terminal."""
@@ -80,13 +80,15 @@ class Certified:
         return sum(row.n + row.n0 for row in self.rows) / len(self.rows)
 
 
-def payload(run: Certified, data: Dataset, where: Provenance, save: Path) -> Mapping[str, Any]:
+def payload(run: Certified, ready: Prepared, where: Provenance, save: Path) -> Mapping[str, Any]:
     """Return the answer as an object."""
     curve, average = run.curve, run.average
     band = zip(curve.low, curve.high, strict=True)
     return {
-        "images": described(data),
-        "reading": reading(data),
+        "images": described(ready.data),
+        "reading": reading(ready.data),
+        "models": [subject.as_dict() for subject in ready.subjects],
+        "notes": list(ready.notes),
         "noise": str(run.noise),
         "sigma": run.noise.sigma,
         "plan": str(run.plan),
@@ -112,12 +114,12 @@ def payload(run: Certified, data: Dataset, where: Provenance, save: Path) -> Map
     }
 
 
-def text(run: Certified, data: Dataset, where: Provenance, save: Path) -> str:
+def text(run: Certified, ready: Prepared, where: Provenance, save: Path) -> str:
     """Return the answer in words, no line of ours wider than a terminal."""
     reach = f"{run.plan.n:,} votes, all for one class, certify up to {run.largest:.3f}"
     lines = [
-        f"{heading(data)}, 95 % intervals, {where.seconds:.0f} s",
-        *(line for words in about(data) for line in _wrapped(words.strip())),
+        f"{heading(ready.data)}, 95 % intervals, {where.seconds:.0f} s",
+        *(line for words in about(ready) for line in _wrapped(words.strip())),
         *_wrapped(f"{run.noise}; {run.plan}; alpha {run.alpha:g}"),
         *_wrapped(run.chosen or reach),
         "",

@@ -5,20 +5,16 @@ from pathlib import Path
 
 from torch import nn
 
-from robustlens.cli.bring import ask, brought
 from robustlens.cli.certificates import Certified, payload, text
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import certify as flags
 from robustlens.cli.going_on import going_on
-from robustlens.cli.images import images, limited
 from robustlens.data import Dataset
 from robustlens.doubts import doubt
 from robustlens.errors import InputError, UnknownName
-from robustlens.evaluation import on_device_of
 from robustlens.files import digest_json
 from robustlens.journal import header_of
 from robustlens.losses import NOISY
-from robustlens.nets import Checkpoint
 from robustlens.processes import check_same, main_process
 from robustlens.progress import lasting, say
 from robustlens.provenance import clock
@@ -26,6 +22,7 @@ from robustlens.smoothing import Fixed, Gaussian, Noise, Rounded, Sequential, wr
 from robustlens.smoothing.plan import check_alpha
 from robustlens.smoothing.saved import certificates
 from robustlens.smoothing.speed import MOST, largest_radius, votes_for, votes_per_second
+from robustlens.subject import Subject, ask, bring, prepare
 
 SAMPLERS: dict[str, type[Gaussian] | type[Rounded]] = {"gaussian": Gaussian, "rounded": Rounded}
 """How noise is drawn, by the names of the command line."""
@@ -44,9 +41,11 @@ class Certify(flags.Certify):
         """Certify the images."""
         self._check()
         noise = self._noise()
-        found = brought(self.weights, self.model, device(self.device))
-        data = on_device_of(found.model, images(self.data, self.split, self.size, [found]))
-        data = limited(data, min(USUAL, len(data)) if self.limit is None else self.limit)
+        found = bring(self.model, weights=self.weights, device=device(self.device))
+        ready = prepare([found], self.data, split=self.split, size=self.size, limit=self.limit or 0)
+        if self.limit is None:
+            ready = ready._replace(data=ready.data.limited(min(USUAL, len(ready.data))))
+        data = ready.data
         ask(found.model, data)
         _doubts(found, data, noise.sigma)
         save = self.save or Path("runs/certificates") / f"{self._digest()}.jsonl"
@@ -64,7 +63,7 @@ class Certify(flags.Certify):
         if self.tsv is not None and main_process():
             write_tsv(self.tsv, result.rows)
         where = origin(self, data, self.seed, seconds())
-        return Answer(payload(result, data, where, save), text(result, data, where, save))
+        return Answer(payload(result, ready, where, save), text(result, ready, where, save))
 
     def _check(self) -> None:
         """Refuse what no model and no images are needed to refuse."""
@@ -151,7 +150,7 @@ class Certify(flags.Certify):
         return digest_json({k: str(v) for k, v in asdict(self).items() if k not in same})
 
 
-def _doubts(found: Checkpoint, data: Dataset, sigma: float) -> None:
+def _doubts(found: Subject, data: Dataset, sigma: float) -> None:
     """Warn where the card says another noise, and of images of one class."""
     recipe = found.card.get("recipe", {})
     said = recipe.get("sigma") if isinstance(recipe, dict) and recipe.get("loss") in NOISY else None

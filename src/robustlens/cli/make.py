@@ -8,10 +8,8 @@ from pathlib import Path
 
 import torch
 
-from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags.make import Make, SeedsMake
-from robustlens.cli.tracing import own_frames
 from robustlens.data import load
 from robustlens.data.pictures import look
 from robustlens.errors import InputError, ModelFailed
@@ -19,6 +17,8 @@ from robustlens.fetch import Digest
 from robustlens.files import as_path
 from robustlens.progress import bar, within
 from robustlens.provenance import clock, command_line, provenance
+from robustlens.subject import bring
+from robustlens.subject.tracing import own_frames
 from robustlens.vision.outcome import Outcome
 from robustlens.vision.painter import Painter
 from robustlens.vision.photo import (
@@ -88,7 +88,7 @@ def _painter(command: Make) -> tuple[Painter, list[str]]:
         wanted = [getattr(command, key, "") for key in ("label", "to", "first", "truth")]
         name = for_pictures([word for word in wanted if word], grey=_grey(command))
         chosen = [f"--model {name}, chosen for it"]
-    found = brought(command.weights, name, device(command.device))
+    found = bring(name, weights=command.weights, device=device(command.device))
     called = name or str(command.weights)
     given = getattr(command, "seeds", None)
     size = command.size

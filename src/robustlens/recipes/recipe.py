@@ -79,7 +79,7 @@ class Recipe:
     def dataset(self, split: str = "train") -> Dataset:
         """Return the images of a split, all of them for the test split."""
         found = load_data(self.data, split, size=self.size or None)
-        return found.take(self.images) if self.images and split == "train" else found
+        return found.limited(self.images) if split == "train" else found
 
     def architecture(self, data: Dataset) -> Architecture:
         """Return the net for the shape and classes of the data."""

@@ -47,7 +47,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Measure accuracy over the radius, under PGD and under noise, and show the nearest falls."""
     model, _ = fit(config.model, bench.folder, bench.device)
     data = on_device_of(model, config.model.dataset("test"))
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     eps = parse_eps(config.eps)
     radii = [fraction * eps for fraction in FRACTIONS]
     curve = pgd_curve(model, data, config.norm, radii, steps=config.steps, seed=config.seed)

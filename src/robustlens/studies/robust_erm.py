@@ -37,7 +37,7 @@ class Config:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure both models over the radius, from 0 to twice the radius of training."""
     data = config.standard.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     eps = parse_eps(config.robust.eps)
     standard = _curve(config.standard, data, eps, config, bench)
     robust = _curve(config.robust, data, eps, config, bench)

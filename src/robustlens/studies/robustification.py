@@ -165,7 +165,7 @@ def _curve(model: nn.Module, test: Dataset, config: Config) -> Curve:
     eps = parse_eps(config.attacked.eps)
     radii = [2 * eps * i / POINTS for i in range(POINTS + 1)]
     images = on_device_of(model, test)
-    images = images.take(config.curve) if config.curve else images
+    images = images.limited(config.curve)
     attacked = config.attacked
     return pgd_curve(model, images, attacked.norm, radii, steps=attacked.steps, seed=config.seed)
 

@@ -70,7 +70,7 @@ class Measured:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure both nets by PGD, by the ensemble and by the smallest change that breaks them."""
     data = config.robust.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     standard = Measured(config.standard, config, data, bench)
     robust = Measured(config.robust, config, data, bench)
     eps = parse_eps(config.robust.eps)

@@ -58,7 +58,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Measure nets trained at growing radii, and explanations of the standard one."""
     check(config)
     data = config.standard.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     means = class_means(config.standard.dataset())
     norm, eps = config.robust.norm, parse_eps(config.robust.eps)
     how = Look(
