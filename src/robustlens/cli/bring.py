@@ -18,6 +18,7 @@ from robustlens.errors import InputError, ModelFailed, NoGradient, UnknownName
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
 from robustlens.nets import Checkpoint, load
+from robustlens.nets.cards import Card
 from robustlens.objectives import misclassify
 from robustlens.zoo import pretrained, resolve
 
@@ -45,7 +46,7 @@ def brought(weights: Path | None, model: str | None, where: torch.device) -> Che
 def named(model: str) -> Checkpoint:
     """Return the shipped model of a name, or what `module:function` builds, with its card."""
     if ":" in model:
-        return Checkpoint(imported(model), {})
+        return Checkpoint(imported(model), Card())
     try:
         return pretrained(model)
     except UnknownName as error:

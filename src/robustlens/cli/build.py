@@ -12,6 +12,7 @@ from robustlens.cli.flags.sets import KINDS, BuildSet
 from robustlens.cli.images import compare_classes, described, heading, limited
 from robustlens.data import Dataset, load
 from robustlens.data.saved import CARD, read_card
+from robustlens.decoding import decode
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
 from robustlens.nets import Checkpoint
@@ -26,7 +27,7 @@ def built(command: BuildSet) -> Answer:
         raise InputError(f"batch size {command.batch_size}", "at least 1", "change --batch-size")
     net = _net(command, command.weights, command.model)
     source = load(command.data, size=command.size)
-    compare_classes(net.card.get("classes", ()), source)
+    compare_classes(net.card.classes, source)
     source = on_device_of(net.model, limited(source, command.limit))
     found = (command.out / "train" / CARD).exists()
     build = getattr(constructed, command.maker)
@@ -50,7 +51,7 @@ def _net(command: BuildSet, weights: Path | None, model: str | None = None) -> C
 
 def _answer(folder: Path, card: Mapping[str, Any], source: Dataset, found: bool) -> Answer:
     kept = "labels that are those of the source"
-    hit, own = (Rate(**card[key]) for key in ("hit rate", kept))
+    hit, own = (decode(Rate, card[key], key) for key in ("hit rate", kept))
     # Where labels were changed, images cut from the set say nothing about the real task.
     last = ("--validation", "0") if own.value < 1 else ()
     then = command_line("robustlens", "train", "--data", str(folder), *last)

@@ -13,6 +13,7 @@ from robustlens.data.holdout import piece, words
 from robustlens.data.sources import measured_split, splits
 from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
+from robustlens.nets.cards import Card
 from robustlens.progress import say_once
 
 heading = words
@@ -38,7 +39,7 @@ def images(name: str, split: str | None, size: int | None, models: Sequence[Chec
             what = f"a model is shown images of {data.name} that it was trained on"
             say_once(f"robustlens: warning: {what}.")
     for model in models:
-        compare_classes(model.card.get("classes", ()), data)
+        compare_classes(model.card.classes, data)
     return data
 
 
@@ -116,15 +117,15 @@ def _plain(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
-def _trained_on(whole: Dataset, card: dict[str, Any]) -> bool:
+def _trained_on(whole: Dataset, card: Card) -> bool:
     """Say whether the card is of a model trained on these images, or on "train" of them."""
-    recipe = card.get("recipe", {})
+    recipe = card.get("recipe")  # where it is one of ours, and not someone's words
     first = recipe.get("images", 0) if isinstance(recipe, dict) else 0
-    if "data" not in card:
+    if not card.data:
         return False
     try:
         parts = [whole, piece(whole, "train")]
     except InputError:  # too few to cut
         parts = [whole]
     taken = [part.take(first) if 0 < first < len(part) else part for part in parts]
-    return any(part.digest == card["data"] for part in taken)
+    return any(part.digest == card.data for part in taken)

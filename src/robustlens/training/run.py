@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from robustlens.data import Dataset, batches
+from robustlens.decoding import decode, encode
 from robustlens.describe import build_of, described, state_digest
 from robustlens.doubts import doubt, quiet
 from robustlens.errors import TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json
 from robustlens.losses import describe
+from robustlens.nets.cards import Epoch
 from robustlens.processes import check_same, main_process
 from robustlens.progress import Advance
 from robustlens.streams import Shared, stream
@@ -31,27 +33,6 @@ from robustlens.types import Attack, Loss
 
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
 LARGEST_LOSS = 1e4
-
-
-class Epoch(NamedTuple):
-    """One line of the log. Accuracies are of the averaged weights, on validation images if any."""
-
-    epoch: int  # from 1
-    loss: float  # mean over the epoch's batches
-    clean_accuracy: float | None
-    pgd_accuracy: float | None  # under the validation attack, where there is one
-    lr: float
-    seconds: float
-
-    @property
-    def score(self) -> float:
-        """What selects: accuracy under attack where it is measured, else clean accuracy.
-
-        Without validation images it is the number of the epoch: the last one is kept.
-        """
-        if self.clean_accuracy is None:
-            return self.epoch
-        return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
 
 
 @dataclass
@@ -195,7 +176,7 @@ class Run:
         self.history.append(epoch)
         if self.folder is None or not main_process():
             return
-        history = [e._asdict() for e in self.history]
+        history = encode(self.history)
         groups = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -228,7 +209,7 @@ class Run:
         device = self.training.images.device
         self.best_weights = {name: t.to(device) for name, t in groups["best"].items()}
         remember(self.optimiser, groups.get("momentum", {}))
-        self.history = [Epoch(**line) for line in cast(list[dict[str, Any]], card["history"])]
+        self.history = decode(list[Epoch], card.get("history"), f"{path}: history")
 
 
 def _split(data: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
