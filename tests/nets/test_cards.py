@@ -11,7 +11,7 @@ import torch
 
 from robustlens.errors import InputError
 from robustlens.nets import Architecture, Checkpoint, save
-from robustlens.nets.cards import Card, Epoch, card_of
+from robustlens.nets.cards import Card, Selected, card_of
 from robustlens.nets.checkpoints import write_tensors
 from robustlens.zoo import entries
 
@@ -38,7 +38,7 @@ def test_a_card_is_a_mapping_and_its_entries_have_types(tmp_path: Path) -> None:
     assert json.dumps(dict(found)) == json.dumps(said)
     assert found.architecture == NET
     assert found.classes == ("cat", "dog")
-    assert found.validation == Epoch(3, 1.0, 0.5, None, 0.1, 2.0)
+    assert found.validation == Selected(3, 0.5, None)
     assert found.validation.short == "clean accuracy 50.0%"
     assert found["mine"] == found.entry("mine", Mapping[str, Any]) == {"deep": [1, None]}
     assert (found.data, found.origin, found.entry("none", int)) == ("", None, None)
@@ -64,8 +64,8 @@ def test_no_card_says_nothing() -> None:
         ({"classes": "cat"}, "classes", "classes is a str; expected a list"),
         ({"classes": ["cat", 3]}, "classes", r"classes\[1\] is a int; expected a str"),
         ({"data": 3}, "data", "data is a int; expected a str"),
-        ({"validation": {**EPOCH, "loss": "x"}}, "validation", "validation.loss is a str"),
-        ({"validation": {"epoch": 3}}, "validation", "validation has no loss"),
+        ({"validation": {**EPOCH, "epoch": "x"}}, "validation", "validation.epoch is a str"),
+        ({"validation": [3]}, "validation", "validation is a list"),
         ({"provenance": {"command": "x"}}, "origin", "provenance has no config"),
         ({"training": "long"}, "origin", "training is a str"),
     ],

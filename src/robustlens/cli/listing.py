@@ -10,7 +10,6 @@ from typing import Any
 from robustlens.cli.command import Answer, Command, columns
 from robustlens.data import places
 from robustlens.data.table import SOURCES, Source
-from robustlens.decoding import encode
 from robustlens.nets.cards import card_of
 from robustlens.presets import PRESETS
 from robustlens.studies.claims import CLAIMS
@@ -123,18 +122,18 @@ class ModelsList(Command):
     def run(self) -> Answer:
         """List them."""
         shipped = list(entries().values())
-        trained = {
-            str(path): card_of(path).validation
-            for path in sorted(self.folder.glob("*/weights.safetensors"))
-        }
+        paths = sorted(self.folder.glob("*/weights.safetensors"))
+        trained = {str(path): card_of(path) for path in paths}
         heads = ["shipped", "ball", "clean", "PGD-20", "AutoAttack", "weights"]
         lines = columns(heads, [_line(item) for item in shipped])
         lines += [f"\ntrained into {self.folder}"]
-        lines += [f"{path}  {best.short if best else ''}" for path, best in trained.items()] or [
+        best = {path: card.validation for path, card in trained.items()}
+        lines += [f"{path}  {found.short if found else ''}" for path, found in best.items()] or [
             f"no models in {self.folder}; robustlens train makes one"
         ]
         models = [
-            {"path": path, "validation": encode(best) or {}} for path, best in trained.items()
+            {"path": path, "validation": card.get("validation", {})}
+            for path, card in trained.items()
         ]
         payload = {"shipped": [_row(item) for item in shipped], "models": models}
         return Answer(payload, "\n".join(lines))

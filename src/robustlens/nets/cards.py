@@ -21,25 +21,12 @@ if TYPE_CHECKING:
     from robustlens.provenance import Provenance
 
 
-class Epoch(NamedTuple):
-    """One line of the log of a training. Accuracies are of the averaged weights."""
+class Selected(NamedTuple):
+    """What a card says of the epoch that validation images selected, as far as it says it."""
 
-    epoch: int  # from 1
-    loss: float  # mean over the epoch's batches
-    clean_accuracy: float | None  # on validation images, if any
-    pgd_accuracy: float | None  # under the validation attack, where there is one
-    lr: float
-    seconds: float
-
-    @property
-    def score(self) -> float:
-        """What selects: accuracy under attack where it is measured, else clean accuracy.
-
-        Without validation images it is the number of the epoch: the last one is kept.
-        """
-        if self.clean_accuracy is None:
-            return self.epoch
-        return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
+    epoch: int = 0  # from 1
+    clean_accuracy: float | None = None  # on validation images, if any
+    pgd_accuracy: float | None = None  # under the validation attack, where there is one
 
     @property
     def short(self) -> str:
@@ -98,9 +85,9 @@ class Card(Mapping[str, Any]):
         return self.entry("data", str) or ""
 
     @property
-    def validation(self) -> Epoch | None:
+    def validation(self) -> Selected | None:
         """The epoch that validation images selected."""
-        found: Epoch | None = self.entry("validation", Epoch)
+        found: Selected | None = self.entry("validation", Selected)
         return found
 
     @property

@@ -7,9 +7,9 @@
 A validation split is cut from the training set; the test set is never looked at here.
 """
 
-from robustlens.nets.cards import Epoch
 from robustlens.training.config import OPTIMISERS, PRECISIONS, TrainConfig
 from robustlens.training.loop import Trained, train
+from robustlens.training.run import Epoch
 from robustlens.training.schedules import SCHEDULES
 
 __all__ = ["OPTIMISERS", "PRECISIONS", "SCHEDULES", "Epoch", "TrainConfig", "Trained", "train"]

@@ -6,10 +6,9 @@ from torch import nn
 
 from robustlens.data import Dataset
 from robustlens.files import AnyPath, as_path
-from robustlens.nets.cards import Epoch
 from robustlens.progress import bar
 from robustlens.training.config import TrainConfig
-from robustlens.training.run import Run
+from robustlens.training.run import Epoch, Run
 from robustlens.types import Attack, Loss
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ from robustlens.errors import TrainingDiverged
 from robustlens.evaluation import accuracy, attacked_accuracy
 from robustlens.files import digest_json
 from robustlens.losses import describe
-from robustlens.nets.cards import Epoch
 from robustlens.processes import check_same, main_process
 from robustlens.progress import Advance
 from robustlens.streams import Shared, stream
@@ -33,6 +32,27 @@ from robustlens.types import Attack, Loss
 
 CHECK_EVERY = 20  # steps between looks at the loss, each a wait for the device
 LARGEST_LOSS = 1e4
+
+
+class Epoch(NamedTuple):
+    """One line of the log. Accuracies are of the averaged weights, on validation images if any."""
+
+    epoch: int  # from 1
+    loss: float  # mean over the epoch's batches
+    clean_accuracy: float | None
+    pgd_accuracy: float | None  # under the validation attack, where there is one
+    lr: float
+    seconds: float
+
+    @property
+    def score(self) -> float:
+        """What selects: accuracy under attack where it is measured, else clean accuracy.
+
+        Without validation images it is the number of the epoch: the last one is kept.
+        """
+        if self.clean_accuracy is None:
+            return self.epoch
+        return self.clean_accuracy if self.pgd_accuracy is None else self.pgd_accuracy
 
 
 @dataclass
