@@ -46,7 +46,7 @@ class Made:
     @classmethod
     def of(cls, card: Card) -> "Made":
         """Return it from a card that has a recipe; raises as `Card.entry`."""
-        found = card.entry("recipe", cls)
+        found: Made | None = card.entry("recipe", cls)
         assert found is not None, "ship has looked"
         return found
 
