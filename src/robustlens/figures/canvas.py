@@ -108,7 +108,8 @@ def _wrap_line(text: str, width: float, weight: str) -> str:
                 ways.append(lines)
         if ways:
             # The fewest lines; of equals the first, which is the narrowest and most even.
-            return "\n".join(min(ways, key=len))
+            best = min(ways, key=len)
+            return "\n".join(best)
     return text
 
 
