@@ -18,10 +18,10 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 # DESIGN section 3, bottom to top. A package or module stands for all below it.
 LAYERS = [
     {"errors", "types", "typed", "lazy", "version", "launch", "presets"},
-    {"processes", "files"},
+    {"processes", "files", "decoding"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground
-    {"fetch", "decoding", "rate", "pictures", "journal", "norms", "radii"},
+    {"fetch", "rate", "pictures", "journal", "norms", "radii"},
     {"balls", "modes", "answers", "result"},
     {"rules", "objectives", "doubts"},
     {"ascend", "sparse"},  # end of the core

@@ -11,6 +11,7 @@ from robustlens.cli.flags.sets import KINDS, BuildSet
 from robustlens.cli.images import described, heading
 from robustlens.data import Dataset
 from robustlens.data.saved import CARD, read_card
+from robustlens.decoding import decode
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.provenance import command_line
@@ -50,7 +51,7 @@ def _subject(command: BuildSet, weights: Path | None, model: str | None = None) 
 
 def _answer(folder: Path, card: Mapping[str, Any], source: Dataset, found: bool) -> Answer:
     kept = "labels that are those of the source"
-    hit, own = (Rate(**card[key]) for key in ("hit rate", kept))
+    hit, own = (decode(Rate, card[key], key) for key in ("hit rate", kept))
     # Where labels were changed, images cut from the set say nothing about the real task.
     last = ("--validation", "0") if own.value < 1 else ()
     then = command_line("robustlens", "train", "--data", str(folder), *last)

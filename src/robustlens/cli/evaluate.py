@@ -13,6 +13,7 @@ from robustlens.cli.flags import measure as flags
 from robustlens.cli.going_on import going_on
 from robustlens.cli.images import about, described, heading, reading
 from robustlens.cli.models import extremes
+from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Evaluation, attacked_accuracy, entry
 from robustlens.files import digest_json, write_json

@@ -1,13 +1,13 @@
 """`robustlens run | talk`: the studies and other tasks, one by one or all on a page."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags import studies as flags
 from robustlens.cli.flags.studies import task_of
+from robustlens.decoding import WHOLE, decode
+from robustlens.errors import InputError
 from robustlens.figures import save_pictures
 from robustlens.progress import say
 from robustlens.registry import Study, preset, run, what_decides
@@ -57,8 +57,11 @@ class Talk(flags.Talk):
 def _done(folder: Path, config: Any) -> bool:
     if not (folder / FILE).is_file():
         return False
-    found = Result.read(folder).provenance.config
-    return bool(found == json.loads(json.dumps(asdict(config))))
+    said = Result.read(folder).provenance.config
+    try:  # fields that a config has got since then have their defaults
+        return bool(decode(type(config), said, "config", WHOLE) == config)
+    except InputError:  # a config of another version
+        return False
 
 
 def _save(result: Result, out: Path) -> Path:

@@ -18,17 +18,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from robustlens.bounds import clopper_pearson
 from robustlens.data import Dataset, open_saved, save
 from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
 from robustlens.data.walk import walk
+from robustlens.decoding import encode
 from robustlens.errors import InputError
 from robustlens.evaluation.identity import differences, look, probes
 from robustlens.files import AnyPath, as_path, read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
+from robustlens.rate import Rate
 from robustlens.types import Images, Labels
 
 DROPPED = -1
@@ -139,19 +140,16 @@ def _joined(
     data = Dataset(whole["images"], whole["labels"], source.classes, name)
     hits, n = int(whole["hit"].sum()), len(data)
     facts = {
-        "hit rate": _share(hits, n),
-        "labels that are those of the source": _share(int((whole["labels"] == was).sum()), n),
+        "hit rate": encode(Rate.share(hits, n)),
+        "labels that are those of the source": encode(
+            Rate.share(int((whole["labels"] == was).sum()), n)
+        ),
         "distance": {
             norm: {"mean": float(whole[norm].mean()), "largest": float(whole[norm].max())}
             for norm in ("l2", "linf")
         },
     }
     return data, facts
-
-
-def _share(hits: int, n: int) -> dict[str, Any]:
-    low, high = clopper_pearson(hits, n)
-    return {"value": hits / n, "low": low, "high": high, "n": n}
 
 
 def _part(parts: Path, start: int) -> Path:

@@ -218,8 +218,8 @@ def _saved(path: Path, split: str, size: Size) -> Dataset:
         return saved.open_saved(place)
     if (source := _source_of(place)) in SOURCES:
         # A constructed training set: its test images are those of its source.
-        card, found = saved.read_card(place), SOURCES[source].load(split)
-        if (tuple(card["classes"]), tuple(card["shape"])) == (found.classes, found.shape):
+        said, found = saved.contents(place), SOURCES[source].load(split)
+        if (said.classes, said.shape) == (found.classes, found.shape):
             return found
     raise InputError(
         f"the saved data set {path} has no test images",

@@ -4,11 +4,12 @@ Architecture(net="small", width=16, channels=1, classes=10, size=28).build()
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from robustlens.decoding import encode
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets.mlp import MLP
 from robustlens.nets.resnet import preact_resnet
@@ -49,7 +50,8 @@ class Architecture:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for a JSON file."""
-        return asdict(self)
+        found: dict[str, Any] = encode(self)
+        return found
 
 
 DEPTHS = {

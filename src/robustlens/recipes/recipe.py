@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from robustlens import losses
 from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl
@@ -11,6 +11,7 @@ from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.data.listing import readable
+from robustlens.decoding import encode
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
 from robustlens.nets import NETS, Architecture
@@ -22,6 +23,8 @@ from robustlens.types import Loss
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Data, net, loss and training of one model."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"weights", "copies", "strength"})
 
     data: str = "fashion"  # a source, a folder or an .npz; without splits, a fifth is held out
     images: int = 0  # the first n of every class alike; 0: all
@@ -57,12 +60,9 @@ class Recipe:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file; later ones (`LATER`) only where they say something.
-
-        So models keep the names that they had before those fields were.
-        """
-        found = asdict(self) | {"training": self.training.as_dict()}
-        return {key: value for key, value in found.items() if key not in LATER or value}
+        """Return the fields, for a JSON file; see `decoding.LATER`."""
+        found: dict[str, Any] = encode(self)
+        return found
 
     @property
     def name(self) -> str:
@@ -98,10 +98,6 @@ class Recipe:
     def attack(self, steps: int) -> Bound:
         """Return PGD in the recipe's ball."""
         return bind(pgd, ball(self.norm, self.eps), steps=steps)
-
-
-LATER = {"weights", "copies", "strength"}
-"""Fields that recipes had not at first; empty or 0 they change nothing."""
 
 
 def _standard(recipe: Recipe) -> Loss:

@@ -101,7 +101,7 @@ def _sized(framing: Framing | None, size: int) -> Size:
 
 def _trained_on(whole: Dataset, card: Mapping[str, Any]) -> bool:
     """Say whether the card is of a model trained on these images, or on "train" of them."""
-    recipe = card.get("recipe", {})
+    recipe = card.get("recipe")  # where it is one of ours, and not someone's words
     first = recipe.get("images", 0) if isinstance(recipe, dict) else 0
     if "data" not in card:
         return False

@@ -8,10 +8,12 @@ Cards are read without torch: what measures is imported when it measures.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, get_type_hints
 
+from robustlens.decoding import decode_fields, encode
 from robustlens.files import AnyPath, as_path
+from robustlens.nets.cards import Card
 from robustlens.rate import Rate
 
 if TYPE_CHECKING:
@@ -87,15 +89,16 @@ class Measured:
 
     def as_dict(self) -> dict[str, Any]:
         """Return one flat row, for a JSON file."""
-        row = {"name": self.name, **asdict(self.trial), **self.rate._asdict()}
+        row = {"name": self.name, **encode(self.trial), **encode(self.rate)}
         return {**row, "seconds": round(self.seconds, 1)}
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> "Measured":
-        """Return what `as_dict` wrote."""
-        keys = ("attack", "norm", "eps", "settings", "n", "seed")
-        rate = Rate(*(row[key] for key in Rate._fields))
-        return cls(Trial(**{k: row[k] for k in keys}), rate, row["name"], row["seconds"])
+    def read(cls, row: Any, where: str = "the row") -> "Measured":
+        """Return what `as_dict` wrote; raises as `decode`, with `where` in the words."""
+        trial, rate = get_type_hints(Trial), get_type_hints(Rate)
+        said = decode_fields({**trial, **rate, "name": str, "seconds": float}, row, where)
+        parts = ({key: said[key] for key in hints} for hints in (trial, rate))
+        return cls(Trial(**next(parts)), Rate(**next(parts)), said["name"], said["seconds"])
 
     def agrees(self, now: Rate) -> bool:
         """Say whether a second measurement agrees with this one.
@@ -109,6 +112,29 @@ class Measured:
 
     def __str__(self) -> str:
         return f"{self.trial.short} {self.rate}, n {self.rate.n}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """What a card says of test images: which they were, and what came of them."""
+
+    data: str  # a source by name
+    split: str
+    digest: str  # of the images
+    size: int = 0  # of their sides where they were resized, else 0
+    numbers: tuple[Measured, ...]
+
+    @classmethod
+    def read(cls, card: Card) -> "Tested | None":
+        """Return what a card says under "evaluation"; raises as `Card.entry`."""
+        if "evaluation" not in card:
+            return None
+        where = f"{card.file}: evaluation"
+        hints = get_type_hints(cls) | {"numbers": tuple[Any, ...]}
+        said = decode_fields(hints, card["evaluation"], where, frozenset({"size"}))
+        rows = enumerate(said["numbers"])
+        numbers = tuple(Measured.read(row, f"{where}.numbers[{i}]") for i, row in rows)
+        return cls(**said | {"numbers": numbers})
 
 
 def trials(
