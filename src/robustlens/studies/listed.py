@@ -45,6 +45,12 @@ _TITLES = {
     "robust-training-prior": "Robust training gives up what is not robust",
     "data-efficiency": "Robustness needs more images",
     "perception-alignment": "Gradients that look like the object",
+    "generation": "Pictures out of a classifier",
+    "image-to-image": "From one class to another",
+    "in-painting": "Filling holes with a classifier",
+    "super-resolution": "Enlarging with a classifier",
+    "sketch-to-image": "From a sketch to an object",
+    "paint-with-features": "Painting with a single feature",
     "adversary-as-critic": "Another critic, another robustness",
 }
 LISTED: dict[str, Listed] = {id: Listed(id, title) for id, title in _TITLES.items()}
