@@ -28,6 +28,7 @@ from robustlens.types import Images, Labels
 from robustlens.vision import upscale
 from robustlens.vision.made import wander
 from robustlens.vision.measures import enlarged, psnr, ssim
+from robustlens.vision.starts import Large
 from robustlens.vision.upscale import RMS
 
 WHOLE, BICUBIC, BLOCKS = "image as it is", "bicubic (baseline)", "blocks (baseline)"
@@ -55,6 +56,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Reduce images, enlarge them with both nets and without, and ask the judge what it sees."""
     nets, data = config.nets.taken(bench), unseen(config.nets.robust, config.images)
     x, y = unit(data.images).to(bench.device), data.labels.to(bench.device)
+    x = cropped(x, config.factor)
     made = versions(config, nets, x)
     seen = recognised(nets, made, y)
     likeness = {name: ssim(made[name], x) for name in made if name != WHOLE}
@@ -99,11 +101,8 @@ def compared(seen: dict[str, Tensor], likeness: dict[str, Tensor]) -> dict[str, 
 def versions(config: Config, nets: Nets, x: Images) -> dict[str, Images]:
     """Return the images as they are, and reduced and enlarged by each net and each baseline.
 
-    Where the factor does not divide a side, the last rows and columns are cut off first. Classes
-    are not told: a net sharpens by what it sees itself in the bicubic enlargement.
+    Classes are not told: a net sharpens by what it sees itself in the bicubic enlargement.
     """
-    h, w = (side - side % config.factor for side in x.shape[2:])
-    x = x[..., :h, :w]
     small = avg_pool2d(x, config.factor)
     walk = wander(x, RMS, config.steps)
     made = {WHOLE: x}
@@ -113,6 +112,12 @@ def versions(config: Config, nets: Nets, x: Images) -> dict[str, Images]:
     made[BICUBIC] = enlarged(small, config.factor, "bicubic")
     made[BLOCKS] = enlarged(small, config.factor, "nearest")
     return made
+
+
+def cropped(x: Images, factor: int) -> Large:
+    """Return images without the last rows and columns that are no whole block."""
+    h, w = (side - side % factor for side in x.shape[2:])
+    return x[..., :h, :w]
 
 
 def _pictures(

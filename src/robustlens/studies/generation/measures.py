@@ -79,5 +79,9 @@ def neighbours(nets: Nets, images: Images, train: Dataset) -> Neighbours:
 
 
 def number(found: Estimate) -> Number:
-    """Return an estimate as a number of a result."""
-    return Number(found.value, found.low, found.high, found.n)
+    """Return an estimate as a number of a result.
+
+    The interval of `frechet` takes its bias off and may lie below the value: it is stretched to it.
+    """
+    low, high = min(found.low, found.value), max(found.high, found.value)
+    return Number(found.value, low, high, found.n)
