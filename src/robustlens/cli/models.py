@@ -40,7 +40,7 @@ def told(card: Mapping[str, Any]) -> list[str]:
 
 
 def _net(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    rows = []
+    rows = [("for", card["purpose"])] if card.get("purpose") else []
     if "architecture" in card:
         from robustlens.nets import Architecture  # which needs torch
 

@@ -113,8 +113,9 @@ def versions(config: Config, nets: Nets, x: Images, target: Labels) -> dict[str,
 def moved_to(x: Images, goal: Images, distance: Tensor) -> Images:
     """Return images moved straight towards others, so far in l2, and at most all the way."""
     across = goal - x
-    share = (distance / across.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1.0)
-    return x + share.view(-1, 1, 1, 1) * across
+    share: Tensor = (distance / across.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1.0)
+    moved: Images = x + share.view(-1, 1, 1, 1) * across
+    return moved
 
 
 def _pair(config: Config) -> Dataset:
@@ -133,7 +134,9 @@ def _pictures(
     target: Labels,
     judged: dict[str, Number],
 ) -> tuple[Picture, ...]:
-    at = torch.cat([torch.nonzero(target == k).flatten()[: config.shown] for k in target.unique()])
+    at = torch.cat(
+        [torch.nonzero(target == k).flatten()[: config.shown] for k in sorted(set(target.tolist()))]
+    )
     order = (BEFORE, ROBUST, STANDARD, BLEND)
     return (
         gallery(

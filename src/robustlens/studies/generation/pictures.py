@@ -30,7 +30,7 @@ def samples(
 def many(nets: Nets, images: Images, y: Labels, each: int) -> Gallery:
     """Return the first pictures of every class by the robust net, a row a class."""
     lines = []
-    for k in y.unique().tolist():
+    for k in sorted(set(y.tolist())):
         found = images[torch.nonzero(y == k).flatten()[:each]]
         lines.append(tuple(Cell(x, nets.classes[k] if i == 0 else "") for i, x in enumerate(found)))
     return Gallery(

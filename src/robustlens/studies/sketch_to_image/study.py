@@ -76,7 +76,7 @@ def study(config: Config, bench: Bench) -> Findings:
     judged = {name: numbers[f"{name}: the judge sees the class that was drawn"] for name in seen}
     return Findings(
         judge(gains, judged[ROBUST]),
-        f"Of {len(x)} sketches of {len(y.unique())} classes the judge sees what was drawn in "
+        f"Of {len(x)} sketches of {len(set(y.tolist()))} classes the judge sees what was drawn in "
         f"{judged[SKETCH].value:.1%} as they are, in {judged[ROBUST].value:.1%} after the robust "
         f"net, {judged[STANDARD].value:.1%} after the standard one; the nearest training image "
         f"shows it in {judged[NEAREST].value:.1%}.",
