@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="a checkpoint of `robustlens train`")
     parser.add_argument("--package", action="store_true", help="into the wheel, not weights/")
     parser.add_argument("--data", default="", help="whose test images; default: the recipe's")
+    parser.add_argument("--purpose", default="", help="what it is for, in a sentence")
     parser.add_argument("--pgd", type=int, default=1000, help="images for PGD-20")
     parser.add_argument("--autoattack", type=int, default=1000, help="images for AutoAttack")
     parser.add_argument("--device", default="auto")
@@ -33,6 +34,7 @@ def main() -> None:
         options.name,
         SHIPPED if options.package else WEIGHTS,
         data=options.data,
+        purpose=options.purpose,
         pgd=options.pgd,
         autoattack=options.autoattack,
         device=device(options.device),

@@ -11,6 +11,7 @@ import torch
 
 import robustlens as rl
 from robustlens.cli import main
+from robustlens.cli.models import told
 from robustlens.data import load
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate
@@ -113,6 +114,12 @@ def test_a_card_alone_is_measured_anew_and_the_weights_stay(zoo: Path, tmp_path:
     ship(zoo / "first.safetensors", "first", zoo, pgd=10, autoattack=1, records=tmp_path)
     assert (zoo / "first.safetensors").read_bytes() == before
     assert entry("first").card["evaluation"]["numbers"][1]["n"] == 10
+    assert "purpose" not in entry("first").card
+    few = {"pgd": 10, "autoattack": 1, "records": tmp_path}
+    for purpose in ("to judge", ""):  # a new card keeps what the old one says it is for
+        ship(zoo / "first.safetensors", "first", zoo, purpose=purpose, **few)
+        assert entry("first").card["purpose"] == "to judge"
+        assert " ".join(told(entry("first").card)[0].split()) == "for to judge"
     bare = tmp_path / "bare.safetensors"
     checkpoints.write_tensors(bare, checkpoints.read(zoo / "first.safetensors")[0], {})
     with pytest.raises(InputError, match="has no card"):

@@ -34,7 +34,7 @@ def told(card: Card) -> list[str]:
 
 
 def _net(card: Card) -> Sequence[tuple[str, str]]:
-    rows, net = [], card.architecture
+    rows, net = [("for", card.purpose)] if card.purpose else [], card.architecture
     if net is not None:
         shape = f"{net.channels} x {net.size} x {net.size}"
         rows.append(("net", f"{net.short}, for images of {shape}"))

@@ -75,6 +75,11 @@ class Card(Mapping[str, Any]):
         return found
 
     @property
+    def purpose(self) -> str:
+        """What the model is for, in a sentence; "" where it does not say."""
+        return self.entry("purpose", str) or ""
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes in the order of the logits; none where it names none."""
         return self.entry("classes", tuple[str, ...]) or ()

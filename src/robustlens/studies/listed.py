@@ -50,6 +50,12 @@ _TITLES = {
     "feature-visualization": "What a single unit wants to see",
     "feature-manipulation": "More of one feature, by degrees",
     "feature-sensitivity": "Which feature made this mistake",
+    "generation": "Pictures out of a classifier",
+    "image-to-image": "From one class to another",
+    "in-painting": "Filling holes with a classifier",
+    "super-resolution": "Enlarging with a classifier",
+    "sketch-to-image": "From a sketch to an object",
+    "paint-with-features": "Painting with a single feature",
     "adversary-as-critic": "Another critic, another robustness",
 }
 LISTED: dict[str, Listed] = {id: Listed(id, title) for id, title in _TITLES.items()}

@@ -57,6 +57,7 @@ def ship(
     folder: AnyPath,
     *,
     data: str = "",
+    purpose: str = "",
     pgd: int = ATTACKED,
     autoattack: int = ATTACKED,
     device: torch.device | None = None,
@@ -72,6 +73,7 @@ def ship(
 
     Args:
         data: whose test images measure it; default: those of the recipe's data.
+        purpose: what the model is for, in a sentence; default: what an earlier card says.
         records: a folder for the attacks' records: the same call goes on after a kill.
 
     Raises:
@@ -94,9 +96,18 @@ def ship(
     sigma = made.sigma if made.loss in NOISY else 0.0
     todo = trials(made.norm, made.eps, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
     evaluation = {"size": made.size, **_evaluation(path, images, todo, device, records, say)}
-    card = {"name": name, **_described(said), "files": encode(files), "evaluation": evaluation}
+    purpose = purpose or _purpose(name)
+    told = {"purpose": purpose} if purpose else {}
+    first = {"name": name, **told, **_described(said)}
+    card = {**first, "files": encode(files), "evaluation": evaluation}
     write_json(table.SHIPPED / f"{name}.json", card)
     return read_entry(table.SHIPPED / f"{name}.json")
+
+
+def _purpose(name: str) -> str:
+    """Return what the card that is there says the model is for, if there is one."""
+    known = table.entries().get(name)
+    return known.card.purpose if known else ""
 
 
 def _belongs(path: Path, name: str) -> bool:
