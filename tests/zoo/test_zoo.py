@@ -14,6 +14,7 @@ from robustlens.cli import main
 from robustlens.data import load
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate
+from robustlens.losses import NOISY
 from robustlens.nets import checkpoints
 from robustlens.recipes import fit
 from robustlens.studies.kit.presets import TINY, TINY_ROBUST
@@ -31,6 +32,7 @@ from robustlens.zoo import (
     trials,
     verify,
 )
+from robustlens.zoo.measure import RADII
 from serving import Server, serving
 
 NAMES = sorted(entries())
@@ -329,7 +331,7 @@ def test_every_shipped_card_is_whole(name: str) -> None:
     card = entry(name).card
     assert set(card) >= {"recipe", "training", "licence", "files", "evaluation", "validation"}
     assert set(card["training"]) >= {"command", "device", "seconds", "data", "commit"}
-    last = ["noise"] if card["recipe"]["loss"] == "noise" else []
+    last = ["noise", *["certified"] * len(RADII)] if card["recipe"]["loss"] in NOISY else []
     found = [row["attack"] for row in card["evaluation"]["numbers"]]
     assert found == ["none", "pgd", "autoattack", *last]
     assert all(file.bytes < 16 * 2**20 for file in entry(name).files)

@@ -37,6 +37,7 @@ def ship(
     data: str = "",
     pgd: int = ATTACKED,
     autoattack: int = ATTACKED,
+    certified: int = 500,
     device: torch.device | None = None,
     records: AnyPath = Path("runs/cards"),
     say: Callable[[str], None] = print,
@@ -46,7 +47,7 @@ def ship(
     A `source` that lies there already under that name is left as it is, and gets a new card.
     The card holds clean accuracy on all test images, and accuracy under PGD-20 and AutoAttack on
     that many of them, alike from every class, in the ball of the recipe; after training with
-    noise, also accuracy under that noise.
+    noise, also accuracy under that noise, and certified accuracy on `certified` images.
 
     Args:
         data: whose test images measure it; default: those of the recipe's data.
@@ -72,7 +73,9 @@ def ship(
     images = load_data(data or said["recipe"]["data"], "test", size=size or None)
     ball = {key: said["recipe"][key] for key in ("norm", "eps")}
     sigma = said["recipe"]["sigma"] if said["recipe"]["loss"] in NOISY else 0.0
-    todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
+    todo = trials(
+        **ball, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma, certified=certified
+    )
     evaluation = {"size": size, **_evaluation(path, images, todo, device, records, say)}
     card = {"name": name, **_described(said), "files": files, "evaluation": evaluation}
     write_json(table.SHIPPED / f"{name}.json", card)
