@@ -76,6 +76,7 @@ def test_copies_and_strength_reach_the_losses() -> None:
     assert "m 3, weight 5" in words["macer"][1]
     assert "m 2, weight 20" in words["consistency"][0]
     assert "m 3, weight 5" in words["consistency"][1]
+    assert "weight 7" in describe(LOSSES["denoise"](Recipe(loss="denoise", strength=7.0)))
     with pytest.raises(InputError, match="copies -1"):
         Recipe(copies=-1)
 

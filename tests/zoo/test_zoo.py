@@ -17,8 +17,10 @@ from robustlens.evaluation import Rate
 from robustlens.losses import NOISY
 from robustlens.nets import checkpoints
 from robustlens.recipes import fit
+from robustlens.smoothing import Certificate
 from robustlens.studies.kit.presets import TINY, TINY_ROBUST
 from robustlens.zoo import (
+    Measured,
     Outcome,
     Trial,
     entries,
@@ -309,6 +311,30 @@ def test_noise_is_a_trial_of_its_own() -> None:
     assert shaken.on(model, data).rate == noisy
     assert shaken.short == "noise 0.5"
     assert replace(shaken, settings={"sigma": 0.0}).on(model, data).rate == calm
+
+
+def test_certified_accuracy_is_a_trial_for_each_radius(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = trials("l2", "1", total=20, pgd=10, ensemble=10, sigma=0.5, certified=500)
+    held = found[4:]
+    assert [trial.short for trial in held] == [f"certified l2 {0.5 * part:g}" for part in RADII]
+    assert {trial.n for trial in held} == {20}
+    asked: list[Any] = []
+
+    def certify(model: Any, data: Any, noise: Any, plan: Any, **more: Any) -> Any:
+        asked.append((noise.sigma, plan.radii, plan.n, more))
+        for index, radius in enumerate((0.6, 0.25, 0.1, 0.0)):
+            yield Certificate(
+                index=index, label=1, candidate=1, votes=9, label_votes=9, n=10, n0=1,
+                low=0.9 if radius else 0.4, radius=radius,
+            )  # fmt: skip
+
+    monkeypatch.setattr("robustlens.smoothing.certify", certify)
+    data, model = load("fashion", "test"), pretrained("fashion-standard").model
+    measured = measure(held[0], model, data)
+    assert measured.rate == Rate.share(2, 4)
+    assert "certified accuracy at l2 0.25, gaussian noise, sigma 0.5" in measured.name
+    assert asked == [(0.5, (0.25,), 10_000, {"alpha": 0.001, "seed": 0})]
+    assert Measured.read(measured.as_dict()).trial == held[0]
 
 
 def test_seconds_are_of_all_turns_on_the_same_records(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ class Config:
         return {sigma: every[sigma] for sigma in self.sigmas}
 
 
+class _Hard(NamedTuple):
+    """How the smoothed model is attacked and asked."""
+
+    m: int
+    steps: int
+    n: int
+    alpha: float
+    seed: int
+
+
 class Seen(NamedTuple):
     """What is known of one net under its noise."""
 
@@ -119,16 +129,10 @@ def look(model: nn.Module, data: Dataset, sigma: float, config: Config) -> Seen:
         )
     )  # fmt: skip
     few = on_device_of(model, data.subset(_first(config.attacked, len(data))))
-    hard = {
-        "m": config.m,
-        "steps": config.steps,
-        "n": config.asked,
-        "alpha": config.alpha,
-        "seed": config.seed,
-    }
-    upper = upper_bound(model, few, noise, config.radii, **hard)  # type: ignore[arg-type]
+    hard = _Hard(config.m, config.steps, config.asked, config.alpha, config.seed)._asdict()
+    upper = upper_bound(model, few, noise, config.radii, **hard)
     some = [row for row in rows if row.index < len(few) and row.predicted >= 0]
-    attacked = challenge(model, few, some, noise, **hard)  # type: ignore[arg-type]
+    attacked = challenge(model, few, some, noise, **hard)
     return Seen(
         rows,
         certified_accuracy(rows, config.radii),

@@ -138,7 +138,7 @@ class Measured:
         return f"{self.trial.short} {self.rate}, n {self.rate.n}"
 
 
-RADII = (0.5, 1.0, 1.5, 2.0)
+RADII = (0.5, 1.0, 2.0)
 """Where a card says certified accuracy, in units of sigma."""
 
 
