@@ -110,9 +110,9 @@ def duel(mine: Sequence[Certificate], theirs: Sequence[Certificate], radius: flo
     held = [
         np.array([row.certified >= radius - ROUNDING for row in rows]) for rows in (mine, theirs)
     ]
-    only = [int((a & ~b).sum()) for a, b in (held, held[::-1])]
-    n = sum(only)
-    return Duel(*only, float(binomtest(only[0], n).pvalue) if n else 1.0)
+    ours, others = (int((a & ~b).sum()) for a, b in (held, held[::-1]))
+    n = ours + others
+    return Duel(ours, others, float(binomtest(ours, n).pvalue) if n else 1.0)
 
 
 def judge(curves: Mapping[str, CertifiedCurve], duels: Mapping[str, Duel], at: int) -> Verdict:
