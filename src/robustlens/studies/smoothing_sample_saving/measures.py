@@ -69,7 +69,8 @@ def compared(shares: Doubles, plans: Plans, seed: int) -> Compared:
     p = shares.ravel()
     random = _random(seed, "votes", len(plans.shares))
     sequential, fixed = plans.sequential, plans.fixed
-    missed = random.binomial(sequential.n0, p) * 2 < sequential.n0
+    leads = p > 0.5  # else no plan certifies it, whichever class was selected
+    missed = leads & (random.binomial(sequential.n0, p) * 2 < sequential.n0)
     k, n, low = np.zeros((3, len(p)))
     done = np.zeros(len(p), dtype=bool)
     while len(left := np.flatnonzero(~done)):
@@ -81,7 +82,7 @@ def compared(shares: Doubles, plans: Plans, seed: int) -> Compared:
         low[left], done[left] = sequential.look(k[left], n[left], low[left], plans.alpha, 1.0)
     mine = np.where(missed, n - k, k)  # votes for the best class, whatever was selected
     total = mine + random.binomial((fixed.n - n).astype(np.int64), p)
-    lost = random.binomial(fixed.n0, p) * 2 < fixed.n0
+    lost = leads & (random.binomial(fixed.n0, p) * 2 < fixed.n0)
     bound = lower_bound(np.where(lost, fixed.n - total, total), fixed.n, plans.alpha)
     found = (n + sequential.n0, _steps(low, plans), _steps(bound, plans))
     return Compared(*(column.reshape(shares.shape) for column in found))
