@@ -29,19 +29,21 @@ class Recipe:
     data: str = "fashion"  # a source, a folder or an .npz; without splits, a fifth is held out
     images: int = 0  # the first n of every class alike; 0: all
     size: int = 0  # crop or shrink images to this side in pixels; 0: as they are
-    net: str = "small"  # small, resnet, resnet-gelu, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
+    net: str = (
+        "small"  # small, resnet, resnet-gelu, wide-resnet, vgg, vgg-bn, vgg-gn, mlp, denoised
+    )
     width: int = 16  # channels of the first layer, units of a layer of an mlp
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
-    loss: str = "standard"  # adversarial, fgsm, trades, noise, smoothadv, macer, consistency
+    loss: str = "standard"  # adversarial fgsm trades noise smoothadv macer consistency denoise
     norm: str = "l2"  # of the training attack: linf, l2 or l1
     eps: str = "1.5"  # its radius in [0, 1] units, as 0.5 or 8/255
     steps: int = 5  # its steps
     beta: float = 6.0  # of TRADES
     sigma: float = 0.25  # of the noise
     copies: int = 0  # noisy copies of an image in smoothadv, macer, consistency; 0: the paper's
-    strength: float = 0.0  # weight of what macer and consistency add; 0: the paper's
+    strength: float = 0.0  # weight of what macer, consistency, denoise add; 0: their own
     seed: int = 0
     weights: str = ""  # taken instead of training: a shipped model by name, or a checkpoint
     training: TrainConfig = field(default_factory=TrainConfig)
@@ -134,6 +136,10 @@ def _consistency(recipe: Recipe) -> Loss:
     return losses.consistency(recipe.sigma, **_settings(recipe, "m", "weight"))
 
 
+def _denoise(recipe: Recipe) -> Loss:
+    return losses.denoise(recipe.sigma, **_settings(recipe, "weight"))
+
+
 def _settings(recipe: Recipe, *names: str) -> dict[str, Any]:
     """Return those settings of a loss that the recipe does not leave to the paper."""
     said = {"m": recipe.copies, "weight": recipe.strength}
@@ -149,6 +155,7 @@ LOSSES: dict[str, Callable[[Recipe], Loss]] = {
     "smoothadv": _smoothadv,
     "macer": _macer,
     "consistency": _consistency,
+    "denoise": _denoise,
 }
 """The losses by the names a command line uses."""
 ATTACKED = {"adversarial", "fgsm", "trades"}

@@ -5,6 +5,7 @@ for row in certify(model, data, Gaussian(0.25), Sequential()):
 certified_accuracy(rows, [0.25, 0.5, 0.75]).rates
 """
 
+from robustlens.nets import Denoised
 from robustlens.smoothing.certify import certify
 from robustlens.smoothing.noise import Gaussian, Noise, Rounded
 from robustlens.smoothing.plan import Fixed, Plan
@@ -22,13 +23,13 @@ from robustlens.smoothing.saved import certificates
 from robustlens.smoothing.sequential import Sequential
 from robustlens.smoothing.smoothed import (
     Challenge,
-    Denoised,
     Smoothed,
     challenge,
     denoised,
     smoothed,
 )
 from robustlens.smoothing.under_noise import UnderNoise, under_noise
+from robustlens.smoothing.upper import upper_bound
 
 __all__ = [
     "Average",
@@ -56,6 +57,7 @@ __all__ = [
     "smoothed",
     "tsv",
     "under_noise",
+    "upper_bound",
     "vote_shares",
     "write_tsv",
 ]

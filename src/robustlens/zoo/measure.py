@@ -9,7 +9,7 @@ Cards are read without torch: what measures is imported when it measures.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from robustlens.decoding import decode_fields, encode
 from robustlens.files import AnyPath, as_path
@@ -26,15 +26,24 @@ CLEAN = "none"
 """In the place of an attack's name: images as they are."""
 NOISE = "noise"
 """In the place of an attack's name: Gaussian noise, one draw for an image, not clipped."""
+CERTIFIED = "certified"
+"""In the place of an attack's name: certified accuracy of the smoothed model, at the radius eps."""
 REPEATED = (CLEAN, NOISE, "pgd")
 """The attacks of a card that are repeated unless others are asked for."""
+
+
+class CertifiedAccuracy(NamedTuple):
+    """Certified accuracy at one radius, named in full."""
+
+    name: str
+    rate: Rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """An accuracy to measure: under which attack, in which ball, on how many images."""
 
-    attack: str = CLEAN  # none, noise, or a name of `attacks.ATTACKS`
+    attack: str = CLEAN  # none, noise, certified, or a name of `attacks.ATTACKS`
     norm: str = "l2"
     eps: str = "0.5"  # as 0.5 or 8/255
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the attack
@@ -48,6 +57,8 @@ class Trial:
             return "clean"
         if self.attack == NOISE:
             return f"noise {self.settings['sigma']:g}"
+        if self.attack == CERTIFIED:
+            return f"certified l2 {self.eps}"
         known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
         return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
 
@@ -56,7 +67,7 @@ class Trial:
         model: "torch.nn.Module",
         data: "robustlens.data.Dataset",
         save: AnyPath | None = None,
-    ) -> "robustlens.evaluation.Evaluation":
+    ) -> "robustlens.evaluation.Evaluation | CertifiedAccuracy":
         """Return what the model does; with an attack, `save` keeps records to resume from."""
         from robustlens.attacks import ATTACKS, bind
         from robustlens.balls import ball
@@ -70,8 +81,24 @@ class Trial:
             noisy = Noisy(model, self.settings["sigma"], self.seed)
             found = accuracy(noisy, data)
             return replace(found, name=f"accuracy under noise, sigma {noisy.sigma:g}")
+        if self.attack == CERTIFIED:
+            return self._certified(model, data)
         attack = bind(ATTACKS[self.attack], ball(self.norm, self.eps), **self.settings)
         return attacked_accuracy(model, data, attack, seed=self.seed, save=save)
+
+    def _certified(
+        self, model: "torch.nn.Module", data: "robustlens.data.Dataset"
+    ) -> CertifiedAccuracy:
+        """Return certified accuracy at one radius, by votes until it is decided."""
+        from robustlens.balls import parse_eps
+        from robustlens.smoothing import Gaussian, Sequential, certified_accuracy, certify
+
+        radius, said = parse_eps(self.eps), self.settings
+        noise, plan = Gaussian(said["sigma"]), Sequential(radii=(radius,), n=said["n"])
+        rows = certify(model, data, noise, plan, alpha=said["alpha"], seed=self.seed)
+        (rate,) = certified_accuracy(rows, [radius]).rates
+        name = f"certified accuracy at l2 {self.eps}, {noise}, {plan}, alpha {said['alpha']:g}"
+        return CertifiedAccuracy(name, rate)
 
     def shorter(self, limit: int) -> "Trial":
         """Return the trial on at most `limit` images; 0 stands for no limit."""
@@ -137,13 +164,25 @@ class Tested:
         return cls(**said | {"numbers": numbers})
 
 
+RADII = (0.5, 1.0, 2.0)
+"""Where a card says certified accuracy, in units of sigma."""
+
+
 def trials(
-    norm: str, eps: str, *, total: int, pgd: int, ensemble: int, sigma: float = 0.0
+    norm: str,
+    eps: str,
+    *,
+    total: int,
+    pgd: int,
+    ensemble: int,
+    sigma: float = 0.0,
+    certified: int = 0,
 ) -> tuple[Trial, ...]:
     """Return a card's trials: clean on `total` images, PGD-20 on `pgd`, AutoAttack on `ensemble`.
 
     Never on more than `total`. A net that was trained with noise has a fourth: under that noise,
-    where randomized smoothing uses it, on `total` images.
+    where randomized smoothing uses it, on `total` images; and certified accuracy on `certified`
+    images at each of `RADII`.
     """
     clean = Trial(norm=norm, eps="0", n=total)
     steps = {"steps": 20, "restarts": 1}
@@ -151,7 +190,15 @@ def trials(
     version = {"version": "standard"}
     stronger = replace(weaker, attack="autoattack", settings=version, n=min(ensemble, total))
     shaken = replace(clean, attack=NOISE, settings={"sigma": sigma})
-    return (clean, weaker, stronger, *([shaken] if sigma else []))
+    if not sigma:
+        return clean, weaker, stronger
+    said = {"sigma": sigma, "n": 10_000, "alpha": 0.001}
+    held = [
+        Trial(attack=CERTIFIED, eps=f"{part * sigma:g}", settings=said, n=min(certified, total))
+        for part in RADII
+        if certified
+    ]
+    return (clean, weaker, stronger, shaken, *held)
 
 
 def measure(
@@ -164,7 +211,7 @@ def measure(
     from robustlens.provenance import clock
 
     kept = None
-    if save is not None and trial.attack not in (CLEAN, NOISE):
+    if save is not None and trial.attack not in (CLEAN, NOISE, CERTIFIED):
         save = as_path(save)
         kept = save.with_suffix(".seconds")
         if not save.exists():

@@ -60,6 +60,7 @@ def ship(
     purpose: str = "",
     pgd: int = ATTACKED,
     autoattack: int = ATTACKED,
+    certified: int = 500,
     device: torch.device | None = None,
     records: AnyPath = Path("runs/cards"),
     say: Callable[[str], None] = print,
@@ -69,7 +70,7 @@ def ship(
     A `source` that lies there already under that name is left as it is, and gets a new card.
     The card holds clean accuracy on all test images, and accuracy under PGD-20 and AutoAttack on
     that many of them, alike from every class, in the ball of the recipe; after training with
-    noise, also accuracy under that noise.
+    noise, also accuracy under that noise, and certified accuracy on `certified` images.
 
     Args:
         data: whose test images measure it; default: those of the recipe's data.
@@ -94,7 +95,10 @@ def ship(
     made = Made.of(said)
     images = load_data(data or made.data, "test", size=made.size or None)
     sigma = made.sigma if made.loss in NOISY else 0.0
-    todo = trials(made.norm, made.eps, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
+    todo = trials(
+        made.norm, made.eps, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma,
+        certified=certified,
+    )  # fmt: skip
     evaluation = {"size": made.size, **_evaluation(path, images, todo, device, records, say)}
     purpose = purpose or _purpose(name)
     told = {"purpose": purpose} if purpose else {}
