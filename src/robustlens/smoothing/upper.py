@@ -11,14 +11,13 @@ from torch import Tensor
 from robustlens.attacks import pgd
 from robustlens.balls import L2
 from robustlens.data import Dataset
+from robustlens.data.walk import walk
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
-from robustlens.progress import bar
 from robustlens.smoothing.noise import Noise
 from robustlens.smoothing.predict import majority
 from robustlens.smoothing.records import ABSTAINED
 from robustlens.smoothing.smoothed import in_floats, smoothed
-from robustlens.smoothing.walk import groups, images_of
 from robustlens.streams import stream
 from robustlens.types import Images, Labels, Model
 
@@ -54,25 +53,22 @@ def upper_bound(
     asked, drawn = in_floats(model, noise)
     soft = smoothed(model, noise.sigma, m, seed=seed)
     held = torch.ones(len(radii), len(data), dtype=torch.bool)
-    every = list(range(len(data)))
-    with bar("attacking the smoothed model", len(data)) as advance:
-        for group, _ in groups(every, max(1, batch_size // m), len(data)):
-            x, y = images_of(data, group)
-            left = torch.ones(len(group), dtype=torch.bool)
-            for place, radius in enumerate(radii):
-                at = torch.nonzero(left).flatten()
-                if len(at):
-                    rows = at.to(x.device)
-                    points = _attacked(soft, x[rows], y[rows], radius, steps, seed, group[0])
-                    found = majority(
-                        asked, points, drawn, images=[group[i] for i in at.tolist()],
-                        purpose=f"upper {radius:g}", n=n, alpha=alpha, seed=seed,
-                        batch_size=batch_size,
-                    ).classes  # fmt: skip
-                    said = torch.tensor(found)
-                    left[at] = (said == ABSTAINED) | (said == y[rows].cpu())
-                held[place, group] = left
-            advance(len(group))
+    for start, x, y in walk(data, max(1, batch_size // m), "attacking the smoothed model"):
+        group = range(start, start + len(x))
+        left = torch.ones(len(x), dtype=torch.bool)
+        for place, radius in enumerate(radii):
+            at = torch.nonzero(left).flatten()
+            if len(at):
+                rows = at.to(x.device)
+                points = _attacked(soft, x[rows], y[rows], radius, steps, seed, start)
+                found = majority(
+                    asked, points, drawn, images=[group[i] for i in at.tolist()],
+                    purpose=f"upper {radius:g}", n=n, alpha=alpha, seed=seed,
+                    batch_size=batch_size,
+                ).classes  # fmt: skip
+                said = torch.tensor(found)
+                left[at] = (said == ABSTAINED) | (said == y[rows].cpu())
+            held[place, group.start : group.stop] = left
     return tuple(Rate.of(row) for row in held)
 
 

@@ -90,7 +90,7 @@ class Trial:
         self, model: "torch.nn.Module", data: "robustlens.data.Dataset"
     ) -> CertifiedAccuracy:
         """Return certified accuracy at one radius, by votes until it is decided."""
-        from robustlens.balls import parse_eps
+        from robustlens.radii import parse_eps
         from robustlens.smoothing import Gaussian, Sequential, certified_accuracy, certify
 
         radius, said = parse_eps(self.eps), self.settings
