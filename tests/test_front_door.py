@@ -165,7 +165,7 @@ COMMANDS = {
     "make inpant": 2,
     "make generate --steps many": 2,
     "run robust-er": 2,
-    "run generation": 2,
+    "run interactive-class-manipulation": 2,
 }
 
 
@@ -261,9 +261,9 @@ def test_the_light_table_of_studies_is_that_of_the_studies() -> None:
         assert name in CLAIMS
     texts = [path.read_text("utf-8") for path in (SOURCE / "studies").rglob("*.py")]
     assert sum("\nSTUDY = " in text for text in texts) == len(LISTED)
-    assert "generation" not in STUDIES
+    assert "interactive-class-manipulation" not in STUDIES
     with pytest.raises(KeyError):
-        STUDIES["generation"]
+        STUDIES["interactive-class-manipulation"]
 
 
 def test_what_can_be_typed_is_what_is_done() -> None:

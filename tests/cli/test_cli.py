@@ -267,7 +267,7 @@ def test_bad_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train", "--schedule", "step"], "one of cosine, one-cycle, piecewise"),
         (["train", "--device", "tpu9"], "device 'tpu9'"),
         (["run", "robust-emr"], "did you mean 'robust-erm'"),
-        (["run", "generation"], "its study is not written yet"),
+        (["run", "interactive-class-manipulation"], "its study is not written yet"),
         (["run", "robust-erm", "--preset", "fast"], "one of full, quick, tiny"),
         (["run", "robust-erm", "--preset", "tiny", "--robust.eps", "x"], "eps is 'x'"),
         (["talk", "--preset", "fast"], "unknown preset 'fast'"),

@@ -52,7 +52,7 @@ def bring(
         if weights is None:
             raise InputError("neither --weights nor --model", "at least one of them")
         text = os.fspath(weights)
-        if text.startswith("hf:") or text.endswith(".onnx") or (":" in text and not exists(text)):
+        if text.startswith("hf:") or text.endswith(".onnx") or _builds(text):
             return bring(text, device=device)
         return _checkpoint(as_path(weights)).to(device)
     found = _found(spec)
@@ -70,7 +70,7 @@ def _found(spec: str | nn.Module) -> Subject:
         return checkpoint(Path(spec.removeprefix("hf:")).expanduser())
     if spec.lower().endswith(".onnx"):
         return onnx_model(Path(spec).expanduser())
-    if ":" in spec:
+    if _builds(spec):
         return Subject(built(spec), spec, f"what {spec} builds")
     if spec.endswith(".safetensors"):
         return _checkpoint(Path(spec))
@@ -79,6 +79,11 @@ def _found(spec: str | nn.Module) -> Subject:
     except UnknownName as error:
         yours = "file.py:function, hf:FOLDER, model.onnx, module:function that returns your own"
         raise InputError(error.received, f"{yours}, or {error.expected}", error.change) from None
+
+
+def _builds(text: str) -> bool:
+    """Say whether a spec names a function; a file of weights may have a colon in its name."""
+    return ":" in text and not text.endswith(".safetensors") and not exists(as_path(text))
 
 
 def _checkpoint(path: Path) -> Subject:

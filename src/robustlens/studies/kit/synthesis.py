@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robustlens.pictures import Bar, Bars, Cell, Gallery
@@ -99,6 +100,6 @@ def tone(who: str) -> str:
     return "good" if who.startswith("robust net") else "bad" if who == STANDARD else "plain"
 
 
-def rows(images: Images, at: Tensor | Sequence[int]) -> Images:
+def rows(images: Images, at: Tensor | Sequence[int]) -> Float[Tensor, "n c h w"]:
     """Return some of the images."""
     return images[torch.as_tensor(at, device=images.device)]
