@@ -12,6 +12,7 @@
 `robustlens run mine --eps 1`, its help and its page of the docs are derived from the entry.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib import import_module
@@ -150,6 +151,11 @@ def run(
     undecided = found.verdict is not None and name == PRESETS[0] and trains(config)
     verdict = Verdict.TOO_SMALL if undecided else found.verdict
     return Result(task.id, name, verdict, found.summary, found.numbers, found.figures, origin)
+
+
+def ran_with(result: Result, config: Any) -> bool:
+    """Say whether a result, perhaps read from a file, was measured with this config."""
+    return bool(result.provenance.config == json.loads(json.dumps(asdict(config))))
 
 
 def what_decides(study: str, verdict: str | None) -> str:
