@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from robustlens.attacks import ddn, fmn
 from robustlens.attacks.bound import Bound, bind
-from robustlens.attacks.minimum_norm import ddn, fmn
 from robustlens.attacks.nearest import smallest
 from robustlens.balls import L1, L2, Ball, Linf
 from robustlens.data import load

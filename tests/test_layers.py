@@ -17,11 +17,11 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "__pycache__" not in p.parts
 
 # DESIGN section 3, bottom to top. A package or module stands for all below it.
 LAYERS = [
-    {"errors", "types", "lazy", "version", "launch", "presets"},
-    {"processes", "files"},
+    {"errors", "types", "typed", "lazy", "version", "launch", "presets"},
+    {"processes", "files", "decoding"},
     {"sourcecode"},
     {"progress", "provenance", "streams", "bounds", "describe"},  # ground
-    {"fetch", "decoding", "rate", "pictures"},
+    {"fetch", "rate", "pictures", "journal", "norms", "radii"},
     {"balls", "modes", "answers", "result"},
     {"rules", "objectives", "doubts"},
     {"ascend", "sparse"},  # end of the core
@@ -33,6 +33,7 @@ LAYERS = [
     {"training", "evaluation", "sanity"},
     {"smoothing"},
     {"zoo"},
+    {"subject"},
     {"recipes"},
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},
@@ -43,8 +44,9 @@ LAYERS = [
     {"cli", "web", "__main__"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-CORE = {"types", "balls", "rules", "sparse", "ascend", "objectives", "streams", "modes", "answers"}
-GROUND = {"errors", "files", "processes", "progress", "provenance"}
+CORE = {"types", "norms", "radii", "balls", "rules", "sparse", "ascend", "objectives", "streams",
+        "modes", "answers"}  # fmt: skip
+GROUND = {"errors", "files", "processes", "progress", "provenance", "typed"}
 FACES = {"figures", "cli", "web", "report", "__main__"}
 SIDEWAYS = {("training", "evaluation"), ("sanity", "evaluation"), ("constructed", "usefulness"),
             ("usefulness", "theory"), ("__main__", "cli"), ("cli", "web")}  # fmt: skip

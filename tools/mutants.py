@@ -28,10 +28,12 @@ MIRRORS = {
     "robustlens.attacks.": ("tests/attacks/test_{name}.py",),
     "robustlens.evaluation.": (
         "tests/evaluation/test_evaluation.py",
-        "tests/evaluation/test_ledger.py",
+        "tests/evaluation/test_records.py",
     ),
     "robustlens.evaluation.transfer_matrix.": ("tests/studies/test_transferability.py",),
     "robustlens.training.": ("tests/training/test_training.py",),
+    "robustlens.norms.": ("tests/core/test_norms.py", "tests/core/test_balls.py"),
+    "robustlens.radii.": ("tests/core/test_balls.py",),
     "robustlens.": ("tests/core/test_{name}.py",),
 }
 """The tests of a module: those of other modules are slower, and meant for other faults."""

@@ -69,6 +69,7 @@ if typing.TYPE_CHECKING:
     from robustlens.recipes.fit import fit
     from robustlens.rules import Adam, AutoStep, Momentum, Steepest
     from robustlens.streams import stream
+    from robustlens.subject.bring import bring
     from robustlens.threats import Colour, Corruption, Spatial
     from robustlens.training import TrainConfig, train
     from robustlens.zoo import pretrained
@@ -101,6 +102,7 @@ __all__ = [
     "attacks",
     "autoattack",
     "bind",
+    "bring",
     "clopper_pearson",
     "data",
     "ddn",
@@ -168,6 +170,7 @@ lazy.names(__name__, {
     "robustlens.recipes.fit": "fit",
     "robustlens.rules": "Adam AutoStep Momentum Steepest",
     "robustlens.streams": "stream",
+    "robustlens.subject.bring": "bring",
     "robustlens.threats": "Colour Corruption Spatial",
     "robustlens.training": "TrainConfig train",
     "robustlens.zoo": "pretrained",

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from robustlens.balls import Ball, around, per_example, rows_of
+from robustlens.balls import Ball, around, rows_of
 from robustlens.errors import InputError, NoGradient
+from robustlens.norms import per_example
 from robustlens.rules import Rule
 from robustlens.types import Objective, Points, Values
 

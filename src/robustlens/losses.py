@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, nll_loss
+from torch.nn.functional import cross_entropy, mse_loss, nll_loss
 
 from robustlens.attacks import Bound
 from robustlens.describe import shown
@@ -21,7 +21,7 @@ from robustlens.objectives import kl
 from robustlens.streams import noisy, normal
 from robustlens.types import Attack, Images, Labels, Loss
 
-NOISY = {"noise", "smoothadv", "macer", "consistency"}
+NOISY = {"noise", "smoothadv", "macer", "consistency", "denoise"}
 """The losses that train under noise, by the names that recipes have for them."""
 
 
@@ -160,6 +160,33 @@ def consistency(sigma: float, *, m: int = 2, weight: float = 20.0, entropy: floa
     return _Named(
         f"consistency (sigma {sigma:g}, m {m}, weight {weight:g}, entropy {entropy:g})", loss
     )
+
+
+def denoise(sigma: float, *, weight: float = 1.0) -> Loss:
+    """Two trainings side by side, for a `Denoised` net: its denoiser and its classifier.
+
+    The mean cross-entropy of the classifier on the images as they are + weight * the mean squared
+    error of what the denoiser makes of x + N(0, sigma^2), not clipped. Neither term has a gradient
+    in the other's part: the classifier never sees noise, as in denoised smoothing with query
+    access. `weight` sets the denoiser's learning rate beside the classifier's, nothing else.
+    Source: Salman et al. 2020, equation 2 (the objective MSE).
+    Raises `InputError` for sigma <= 0 or a negative weight, and for a net that is not `Denoised`.
+    """
+    _positive("sigma", sigma)
+    _weighty("weight", weight)
+
+    def loss(model: nn.Module, x: Images, y: Labels, generator: torch.Generator) -> Tensor:
+        denoiser, classifier = (getattr(model, part, None) for part in ("denoiser", "model"))
+        if denoiser is None or classifier is None:
+            raise InputError(
+                f"the loss denoise for a {type(model).__name__}",
+                "a net with a denoiser before it, `nets.Denoised`",
+                "use --net denoised",
+            )
+        error = cross_entropy(classifier(x), y)
+        return error + weight * mse_loss(denoiser(noisy(x, sigma, generator)), x)
+
+    return _Named(f"denoise (sigma {sigma:g}, weight {weight:g})", loss)
 
 
 def _noise(x: Images, sigma: float, m: int, generator: torch.Generator) -> Tensor:

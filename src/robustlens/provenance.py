@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from robustlens.decoding import encode
 from robustlens.files import read_json, write_json
 from robustlens.processes import world
 from robustlens.version import __version__
@@ -41,7 +42,8 @@ class Provenance:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for a JSON file."""
-        return asdict(self)
+        found: dict[str, Any] = encode(self)
+        return found
 
 
 def provenance(

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
+from robustlens.decoding import WHOLE, decode
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath, as_path
 from robustlens.pictures import Picture
@@ -29,7 +30,7 @@ from robustlens.provenance import clock, command_line, flags, provenance
 from robustlens.recipes import Recipe
 from robustlens.result import Number, Result, Verdict
 
-HOMES = ("robustlens.vision", "robustlens.studies.every")
+HOMES = ("robustlens.vision.tasks", "robustlens.studies.every")
 """What registers its tasks when it is imported. By name: these lie above the registry."""
 
 
@@ -155,7 +156,11 @@ def run(
 
 def ran_with(result: Result, config: Any) -> bool:
     """Say whether a result, perhaps read from a file, was measured with this config."""
-    return bool(result.provenance.config == json.loads(json.dumps(asdict(config))))
+    said = json.loads(json.dumps(result.provenance.config))
+    try:  # fields that a config has got since then have their defaults
+        return bool(decode(type(config), said, "config", WHOLE) == config)
+    except InputError:  # a config of another version
+        return False
 
 
 def what_decides(study: str, verdict: str | None) -> str:

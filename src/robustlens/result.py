@@ -7,12 +7,12 @@ Result.read(folder)       # the same again; its pictures are files
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from robustlens.decoding import decode_fields
+from robustlens.decoding import decode_fields, encode
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath, as_path, read_json, write_json
 from robustlens.pictures import Drawn, Picture
@@ -90,7 +90,7 @@ class Result:
             "verdict": self.verdict and str(self.verdict),
             "seconds": self.seconds,
             "summary": self.summary,
-            "numbers": {name: asdict(number) for name, number in self.numbers.items()},
+            "numbers": encode(self.numbers),
             "figures": [{"name": f.name, "caption": f.caption} for f in self.figures],
             "provenance": self.provenance.as_dict(),
         }

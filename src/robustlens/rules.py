@@ -13,8 +13,9 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
-from robustlens.balls import Ball, per_example, radius
+from robustlens.balls import Ball, radius
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.types import Points, Values
 
 S = TypeVar("S")

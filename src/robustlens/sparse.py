@@ -13,8 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from robustlens.balls import Around, Ball, inside, per_example, radius
+from robustlens.balls import Around, Ball, inside, radius
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.rules import Project
 from robustlens.types import Points, Values
 

@@ -7,12 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustlens.attacks import bind
+from robustlens.attacks import bind, ddn, fmn
 from robustlens.attacks.carlini_wagner import carlini_wagner
 from robustlens.attacks.deepfool import deepfool
-from robustlens.attacks.minimum_norm import ddn, fmn, odds
-from robustlens.attacks.nearest import firmly_wrong, smallest
-from robustlens.attacks.norms import norm_of
+from robustlens.attacks.nearest import firmly_wrong, odds, smallest
 from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
 from robustlens.errors import InputError
 from robustlens.modes import fast
@@ -220,20 +218,6 @@ def test_confidence_is_a_gap_between_logits() -> None:
     true = z.gather(1, y[:, None])[:, 0]
     gap = z.scatter(1, y[:, None], -torch.inf).amax(dim=1) - true
     assert (gap[found.done] > 0.5).all()
-
-
-@pytest.mark.parametrize("kind", [Linf, L2, L1])
-def test_projection_with_radii_agrees_with_the_ball(kind: Any) -> None:
-    center, x = (
-        random(4, 3, 4, 4, dtype=torch.float64),
-        torch.randn(4, 3, 4, 4, generator=stream(3), dtype=torch.float64),
-    )
-    radii = torch.tensor([0.01, 0.3, 1.0, 100.0], dtype=torch.float64)
-    got = norm_of(kind(0.0), (kind,)).project(x, center, radii)
-    for row, eps in enumerate(radii.tolist()):
-        rows = slice(row, row + 1)
-        expected = kind(eps).project(x[rows], center[rows])
-        assert torch.allclose(got[rows], expected, atol=1e-7)
 
 
 def test_the_odds_point_where_the_cross_entropy_points_and_do_not_vanish() -> None:

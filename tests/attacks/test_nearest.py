@@ -9,8 +9,7 @@ from torch import Tensor
 from robustlens.attacks import bind, fgsm
 from robustlens.attacks.method import Found
 from robustlens.attacks.nearest import CONFIRM_EVERY, Nearest, firmly_wrong, search, smallest
-from robustlens.attacks.norms import norm_of
-from robustlens.balls import L2, Linf
+from robustlens.balls import L2, Linf, norm_of
 from robustlens.objectives import logit_margin
 from robustlens.types import Model
 

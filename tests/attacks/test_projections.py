@@ -6,22 +6,12 @@ import torch
 from scipy.optimize import linprog, minimize
 from torch import Tensor
 
-from robustlens.attacks.projections import (
-    GEOMETRIES,
-    geometry,
-    size_l1,
-    size_l2,
-    size_linf,
-    to_plane_l1,
-    to_plane_l2,
-    to_plane_linf,
-)
-from robustlens.balls import L1, L2, Ball, Box, Linf, Masked
-from robustlens.errors import InputError
+from robustlens.attacks import projections
+from robustlens.attacks.projections import to_plane_l1, to_plane_l2, to_plane_linf
+from robustlens.norms import NORMS
 from robustlens.streams import stream
 
 TO_PLANE = [to_plane_linf, to_plane_l2, to_plane_l1]
-NORMS: list[Ball] = [Linf(0.1), L2(0.1), L1(0.1)]
 Projection = Callable[..., Tensor]
 
 
@@ -71,7 +61,7 @@ def by_slsqp(z: np.ndarray, w: np.ndarray, gap: float) -> float:
 
 @pytest.mark.parametrize("norm", ["linf", "l1"])
 def test_the_step_is_as_short_as_the_linear_program_says(norm: str) -> None:
-    to_plane, size = {"linf": (to_plane_linf, size_linf), "l1": (to_plane_l1, size_l1)}[norm]
+    to_plane, size = {"linf": to_plane_linf, "l1": to_plane_l1}[norm], NORMS[norm].size
     z, w, gap = problems(40, 12)
     found = size(to_plane(z, w, gap))
     for i in range(len(z)):
@@ -81,7 +71,7 @@ def test_the_step_is_as_short_as_the_linear_program_says(norm: str) -> None:
 
 def test_the_l2_step_is_as_short_as_a_quadratic_solver_finds() -> None:
     z, w, gap = problems(30, 8)
-    found = size_l2(to_plane_l2(z, w, gap))
+    found = NORMS["l2"].size(to_plane_l2(z, w, gap))
     for i in range(len(z)):
         scale = w[i].abs().max().item()
         best = by_slsqp(z[i].numpy(), w[i].numpy() / scale, float(gap[i]) / scale)
@@ -134,7 +124,7 @@ def test_ties_share_in_l1_and_the_plane_is_still_reached() -> None:
     z, w = torch.full((1, 10), 0.5), torch.ones(1, 10)
     d = to_plane_l1(z, w, torch.tensor([2.0]))
     assert d.sum().item() == pytest.approx(-2.0)
-    assert size_l1(d).item() == pytest.approx(2.0)
+    assert NORMS["l1"].size(d).item() == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("to_plane", TO_PLANE, ids=lambda f: f.__name__)
@@ -164,12 +154,6 @@ def test_inputs_are_not_written_to(to_plane: Projection) -> None:
         assert torch.equal(part, copy)
 
 
-def test_every_norm_ball_has_a_geometry_and_others_are_refused() -> None:
-    d = torch.tensor([[3.0, -4.0]])
-    for ball in NORMS:
-        expected = ball.distance(d[:, None, None], torch.zeros(1, 1, 1, 2))
-        assert torch.equal(geometry(ball).size(d), expected)
-    assert len(GEOMETRIES) == 3
-    for other in (Box(), Masked(L2(0.5), torch.ones(2, 2) > 0)):
-        with pytest.raises(InputError, match="L1"):
-            geometry(other)
+def test_every_norm_has_its_planes() -> None:
+    assert list(projections.TO_PLANE) == list(NORMS)
+    assert [to_plane for to_plane, _ in projections.TO_PLANE.values()] == TO_PLANE

@@ -257,11 +257,11 @@ def test_bad_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["train", "--data", "fashoin"], "did you mean 'fashion'"),
         (
             ["train", "--net", "resnt"],
-            "one of mlp, resnet, resnet-gelu, small, vgg, vgg-bn, vgg-gn, wide",
+            "one of denoised, mlp, resnet, resnet-gelu, small, vgg, vgg-bn, vgg-gn, wide",
         ),
         (
             ["train", "--loss", "adv"],
-            "one of adversarial, consistency, fgsm, macer, noise, smoothadv",
+            "one of adversarial, consistency, denoise, fgsm, macer, noise, smoothadv",
         ),
         (["train", "--norm", "l3"], "one of l1, l2, linf"),
         (["train", "--schedule", "step"], "one of cosine, one-cycle, piecewise"),

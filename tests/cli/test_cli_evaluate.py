@@ -9,7 +9,7 @@ import pytest
 
 from robustlens.cli.app import main
 from robustlens.cli.evaluate import usual_batch
-from robustlens.evaluation.ledger import Ledger
+from robustlens.journal import Journal
 
 THEIRS = """
 import torch
@@ -210,16 +210,16 @@ def test_an_interruption_says_how_many_rows_are_saved(
     expected = answer(capsys, *whole)["numbers"]
     rows = (here / "rows.jsonl").read_text()
     (here / "rows.jsonl").unlink()
-    add, calls = Ledger.add, []
+    add, calls = Journal.add, []
 
-    def interrupted(self: Ledger, found: Any) -> None:
+    def interrupted(self: Journal, found: Any) -> None:
         add(self, found)
         calls.append(len(found))
         if len(calls) == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "add", interrupted)
+        patch.setattr(Journal, "add", interrupted)
         assert main(whole) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("robustlens: interrupted; 48 of 64 rows are saved in rows.jsonl; ")

@@ -14,10 +14,8 @@ from PIL import Image
 from torch import nn
 
 from robustlens.cli import main
-from robustlens.cli.images import compare_classes, images
-from robustlens.data import Dataset, load
-from robustlens.errors import InputError
-from robustlens.nets import Architecture, Checkpoint, save
+from robustlens.data import load
+from robustlens.nets import Architecture, save
 from robustlens.streams import initialised
 
 COUNTS = {"circle": 20, "square": 22, "stripes": 22}
@@ -141,59 +139,65 @@ def test_transfer_and_a_built_set(photos: Path, capsys: pytest.CaptureFixture[st
     assert "has no test images, only train" in refusal(capsys, *EVALUATE, "built")
 
 
-def of_classes(*names: str) -> Dataset:
-    n = len(names)
-    return Dataset(torch.zeros(n, 1, 2, 2, dtype=torch.uint8), torch.arange(n), names, "mine")
-
-
-@pytest.mark.parametrize(
-    ("known", "ours"),
-    [
-        (("dog", "cat"), ("cat", "dog")),
-        (("dog", "cat", "bird"), ("bird", "cat", "dog")),
-        (("bird", "cat"), ("Cat", "frog")),
-        (tuple(map(str, range(11))), tuple(sorted(map(str, range(11))))),
-        (("cat", "dog"), ("bird", "cat", "dog")),
-        (("cat", "dog", "frog"), ("cat", "dog")),
-        (("T-shirt top", "bag"), ("bag", "t_shirt_top")),
-    ],
-)
-def test_classes_in_another_order_or_number_are_refused(
-    known: tuple[str, ...], ours: tuple[str, ...]
-) -> None:
-    with pytest.raises(InputError, match=r"the model knows 0 .*; mine has 0 .*same order"):
-        compare_classes(known, of_classes(*ours))
-
-
-@pytest.mark.parametrize(
-    ("known", "ours", "said"),
-    [
-        (("cat", "dog"), ("kat", "hond"), True),
-        (("cat", "dog"), ("cat", "hound"), True),
-        (("cat", "dog"), ("cat", "dog"), False),
-        (("Cat", "sea lion"), ("cat", "sea_lion"), False),
-        ((), ("cat", "dog"), False),
-    ],
-)
-def test_other_names_of_the_same_number_are_said(
-    known: tuple[str, ...], ours: tuple[str, ...], said: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    compare_classes(known, of_classes(*ours))
-    assert ("are these the same?" in capsys.readouterr().err) == said
-
-
 def test_the_card_of_a_checkpoint_is_asked(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backwards = Checkpoint(Brightest(), {"classes": ["stripes", "square", "circle"]})
-    with pytest.raises(InputError, match=r"knows 0 stripes, 1 square, 2 circle; photos has"):
-        images("photos", None, None, [backwards])
+    card = {"classes": ["stripes", "square", "circle"]}
     architecture = Architecture(width=4, channels=3, classes=3, size=8)
     save(Path("w.safetensors"), initialised(0, architecture.build), architecture=architecture,
-         card=backwards.card)  # fmt: skip
+         card=card)  # fmt: skip
     for command in ("evaluate", "sanity"):
         words = [command, "--weights", "w.safetensors", "--data", "photos"]
-        assert "the model knows 0 stripes" in refusal(capsys, *words)
+        got = answer(capsys, *words, "--norm", "linf", "--eps", "1/255", "--limit", "12")
+        assert got["images"]["classes"] == card["classes"]
+        assert "circle is 2, square is 1, stripes is 0" in got["notes"][-1]
+    (photos / "square").rename(photos / "cube")
+    assert "does not know cube" in refusal(capsys, *words)
+
+
+def test_labels_follow_the_models_names(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("named.py").write_text(
+        "from tests_own_images import Brightest\ndef build():\n    return Brightest()\n"
+    )
+    words = [*EVALUATE[:2], "named.py:build", *EVALUATE[3:]]
+    assert answer(capsys, *words, "photos")["numbers"]["clean accuracy"]["value"] == 49 / 64
+    names = {"circle": "2", "square": "1", "stripes": "0"}  # numbers are indices of classes
+    for name, number in names.items():
+        (photos / name).rename(photos / number)
+    got = answer(capsys, *words, "photos")
+    # The middle class keeps its index; of the others those are right that were wrong by two.
+    right = sum(
+        (channel + (index % 4 == 3)) % 3 == int(names[name])
+        for channel, (name, count) in enumerate(COUNTS.items())
+        for index in range(count)
+    )
+    assert got["numbers"]["clean accuracy"]["value"] == right / 64
+    assert got["images"]["classes"] == ["0", "1", "2"]
+
+
+def test_pictures_without_labels(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flat = photos.parent / "flat"
+    flat.mkdir()
+    for k, path in enumerate(sorted(photos.rglob("*.png"))):
+        path.rename(flat / f"{k}.png")
+    got = answer(capsys, *EVALUATE, "flat")
+    assert got["numbers"]["clean accuracy"] == pytest.approx(
+        {"value": 1.0, "low": 0.9440, "high": 1.0, "n": 64}, abs=1e-3
+    )
+    assert "flat has no labels: the clean answers of own_pkg:build stand in" in got["notes"][-1]
+    assert main([*EVALUATE, "flat"]) == 0
+    assert "  note: flat has no labels" in capsys.readouterr().out
+    assert "--split test" in refusal(capsys, *EVALUATE, "flat", "--split", "test")
+
+
+def test_a_list_of_files_and_labels(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = sorted(photos.rglob("*.png"))
+    rows = [f"{path.relative_to(photos.parent)},{path.parent.name}" for path in paths]
+    Path("list.csv").write_text("\n".join(["file,label", *rows]))
+    whole = answer(capsys, *EVALUATE, "photos")
+    got = answer(capsys, *EVALUATE, "list.csv")
+    assert got["numbers"] == whole["numbers"]
+    assert got["images"] == {**whole["images"], "name": "list"}
 
 
 def test_list_says_what_is_here_and_how_to_place_more(

@@ -11,22 +11,10 @@ from scipy.optimize import linprog, minimize
 from scipy.stats import kstest
 from torch import Tensor
 
-from robustlens.balls import (
-    L1,
-    L2,
-    Ball,
-    Box,
-    Linf,
-    Masked,
-    around,
-    ball,
-    parse_eps,
-    per_example,
-    radius,
-    rows_of,
-    written,
-)
+from robustlens.balls import L1, L2, Ball, Box, Linf, Masked, around, ball, radius, rows_of
 from robustlens.errors import InputError, UnknownName
+from robustlens.norms import per_example
+from robustlens.radii import parse_eps, written
 from robustlens.streams import Draws
 
 NORMS = [Linf, L2, L1]

@@ -1,13 +1,14 @@
 """JSON becomes the dataclass it was, or the refusal names the place."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import pytest
 
-from robustlens.decoding import decode, decode_fields
+from robustlens.decoding import WHOLE, decode, decode_fields, encode
 from robustlens.errors import InputError, UnknownName
 
 
@@ -38,7 +39,7 @@ class Outer:
     listed: list[int] = field(default_factory=list)
 
 
-WHOLE = {
+WHOLE_ONE = {
     "name": "a",
     "colour": "blue",
     "parts": [{"share": 0.5}, {"share": 1, "count": 4}],
@@ -50,12 +51,12 @@ WHOLE = {
 
 
 def test_each_field_has_the_type_that_the_class_says() -> None:
-    found = decode(Outer, WHOLE, "it")
+    found = decode(Outer, WHOLE_ONE, "it")
     assert found == Outer(
-        "a", Colour.BLUE, (Inner(0.5), Inner(1.0, 4)), {"x": Inner(0.25)}, WHOLE["free"]
+        "a", Colour.BLUE, (Inner(0.5), Inner(1.0, 4)), {"x": Inner(0.25)}, WHOLE_ONE["free"]
     )
     assert type(found.parts[1].share) is float
-    assert decode(Outer, {**WHOLE, "note": "n", "sure": False}, "it").note == "n"
+    assert decode(Outer, {**WHOLE_ONE, "note": "n", "sure": False}, "it").note == "n"
 
 
 def test_what_is_written_is_read_as_it_was() -> None:
@@ -80,12 +81,12 @@ def test_what_is_written_is_read_as_it_was() -> None:
 )
 def test_a_refusal_names_the_place(changes: dict[str, Any], fault: str) -> None:
     with pytest.raises(InputError, match=fault):
-        decode(Outer, {**WHOLE, **changes}, "it")
+        decode(Outer, {**WHOLE_ONE, **changes}, "it")
 
 
 def test_an_unknown_member_lists_those_there_are() -> None:
     with pytest.raises(UnknownName, match="unknown colour 'green'; expected one of blue, red"):
-        decode(Outer, {**WHOLE, "colour": "green"}, "it")
+        decode(Outer, {**WHOLE_ONE, "colour": "green"}, "it")
     with pytest.raises(UnknownName, match="unknown colour '3'"):
         decode(Colour, 3, "it")
 
@@ -97,3 +98,51 @@ def test_fields_that_are_optional_may_be_missing() -> None:
         decode_fields(hints, {"a": 1}, "it")
     with pytest.raises(InputError, match="it is a list"):
         decode_fields(hints, [], "it")
+
+
+class Pair(NamedTuple):
+    a: float
+    b: int = 2
+
+
+@dataclass(frozen=True)
+class Grown:
+    LATER: ClassVar[frozenset[str]] = frozenset({"side", "kinds"})
+    pair: Pair
+    ends: tuple[int, str]
+    side: Literal["left", "right"] = "left"
+    kinds: list[Colour] = field(default_factory=list)
+
+
+def test_what_is_encoded_is_decoded_again() -> None:
+    for one in (
+        Grown(Pair(0.5), (1, "x")),
+        Grown(Pair(0.5, 3), (1, "x"), "right", [Colour.RED, Colour.BLUE]),
+    ):
+        assert decode(Grown, json.loads(json.dumps(encode(one))), "it") == one
+    whole = decode(Outer, WHOLE_ONE, "it")
+    assert decode(Outer, json.loads(json.dumps(encode(whole))), "it") == whole
+
+
+def test_a_later_field_is_written_only_where_it_differs() -> None:
+    assert encode(Grown(Pair(1, 2), (1, "x"))) == {"pair": {"a": 1, "b": 2}, "ends": (1, "x")}
+    assert encode(Grown(Pair(1, 2), (1, "x"), "right"))["side"] == "right"
+    assert encode({"one": (Colour.RED, Inner(0.5))}) == {"one": ("red", {"share": 0.5, "count": 3})}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"ends": [1]}, "it.ends has 1 entries; expected 2"),
+        ({"ends": [1, 2]}, r"it.ends\[1\] is a int; expected a str"),
+        ({"side": "up"}, "it.side is 'up'; expected 'left' or 'right'"),
+        ({"pair": {"b": 1}}, "it.pair has no a; expected the fields a, b"),
+        ({"pair": [0.5, 1]}, "it.pair is a list"),
+        ({"kinds": ["green"]}, "unknown colour 'green'"),
+        ({"sise": "left"}, r"unknown key 'it.sise'; .*did you mean 'it.side'"),
+        ({"pair": {"a": 1, "c": 1}}, "unknown key 'it.pair.c'"),
+    ],
+)
+def test_a_file_that_must_say_nothing_else(changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        decode(Grown, {"pair": {"a": 1}, "ends": [1, "x"], **changes}, "it", WHOLE)

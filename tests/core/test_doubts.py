@@ -107,8 +107,9 @@ def test_several_doubts_are_one_warning(x: Tensor) -> None:
 
 
 def test_who_has_looked_is_not_told_again(x: Tensor) -> None:
-    with quiet(), watched(Noisy("torch"), x):
+    with warnings.catch_warnings(record=True) as heard, quiet(), watched(Noisy("torch"), x):
         doubt("nobody hears this")
+    assert not heard
 
 
 def test_looking_changes_nothing_and_asks_little(x: Tensor) -> None:
@@ -142,10 +143,11 @@ def test_rows_of_probabilities() -> None:
 
 
 def test_the_category_can_be_silenced(x: Tensor) -> None:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore", Doubtful)
         with watched(Noisy("torch"), x):
             pass
+    assert not heard
 
 
 def test_a_class_that_is_ruled_out_hides_no_doubt() -> None:

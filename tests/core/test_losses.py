@@ -14,6 +14,7 @@ from robustlens.losses import (
     NOISY,
     adversarial,
     consistency,
+    denoise,
     describe,
     gaussian_noise,
     macer,
@@ -21,6 +22,7 @@ from robustlens.losses import (
     standard,
     trades,
 )
+from robustlens.nets import Denoised
 from robustlens.recipes import LOSSES as NAMED
 from robustlens.streams import Shared, normal, stream
 
@@ -116,6 +118,11 @@ def test_noise_is_added_and_not_clipped(net: Net, x: Tensor) -> None:
     )
 
 
+def behind_its_norm(model: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+    """The loss of a net that takes its own norm for a denoiser."""
+    return denoise(0.25)(Denoised(model.norm, model), x, y, generator)
+
+
 LOSSES = {
     "standard": standard,
     "adversarial": adversarial(bind(pgd, L2(0.5), steps=3)),
@@ -124,6 +131,7 @@ LOSSES = {
     "smoothadv": smoothadv(bind(pgd, L2(0.5), steps=3), 0.25),
     "macer": macer(0.25, m=4),
     "consistency": consistency(0.25),
+    "denoise": behind_its_norm,
 }
 
 
@@ -211,6 +219,23 @@ def test_consistency_is_error_divergence_and_entropy(net: Net, x: Tensor) -> Non
     spread = -(mean * np.log(mean)).sum(axis=1).mean()
     found = consistency(sigma, m=m, weight=weight, entropy=entropy)(net, x, Y, stream(0, "copies"))
     assert found.item() == pytest.approx(error + weight * apart + entropy * spread, rel=1e-4)
+
+
+def test_denoise_is_two_trainings_that_do_not_meet(net: Net, x: Tensor) -> None:
+    """The classifier's error on clean images, and the squared error of the denoiser alone."""
+    keep = nn.Conv2d(2, 2, 1)
+    model = Denoised(keep, net)
+    found = denoise(0.5, weight=3.0)(model, x, Y, stream(0, "copies"))
+    noisy = x + 0.5 * normal(x, stream(0, "copies"))
+    error = (keep(noisy) - x).square().mean()
+    assert found.item() == pytest.approx((standard(net, x, Y, stream(0)) + 3 * error).item())
+    mine = torch.autograd.grad(found, list(keep.parameters()), retain_graph=True)
+    alone = torch.autograd.grad(3 * error, list(keep.parameters()))
+    assert all(torch.allclose(a, b) for a, b in zip(mine, alone, strict=True))
+    with pytest.raises(InputError, match="use --net denoised"):
+        denoise(0.5)(net, x, Y, stream(0))
+    with pytest.raises(InputError, match="weight is -1"):
+        denoise(0.5, weight=-1)
 
 
 @pytest.mark.parametrize("name", sorted(NOISY))

@@ -79,6 +79,19 @@ def test_take_is_balanced_first_and_in_order(labels: list[int], data: st.DataObj
         assert count >= min(max(counts) - 1, len(of_class))
 
 
+def test_a_limit_is_a_number_of_images_or_all_for_0(toy: Dataset) -> None:
+    assert toy.limited(0) is toy
+    assert torch.equal(toy.limited(5).images, toy.take(5).images)
+    for wrong in (-1, len(toy) + 1):
+        with pytest.raises(InputError, match=f"n is {wrong}"):
+            toy.limited(wrong)
+
+
+def test_it_prints_itself_in_one_line(toy: Dataset) -> None:
+    assert "\n" not in repr(toy)
+    assert repr(toy).startswith(f"Dataset({toy.name!r}, n=24, shape=(3, 6, 5), ")
+
+
 @pytest.mark.parametrize("n", [0, 25])
 def test_take_refuses_what_is_not_there(toy: Dataset, n: int) -> None:
     with pytest.raises(InputError, match=f"n is {n}; expected 1 to 24, the images of toy"):

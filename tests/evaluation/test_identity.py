@@ -28,7 +28,7 @@ from robustlens.evaluation.identity import (
     other_settings,
     probes,
 )
-from robustlens.evaluation.ledger import put_aside
+from robustlens.journal import put_aside
 from robustlens.nets import normalised
 from robustlens.objectives import misclassify
 

@@ -18,7 +18,7 @@ from robustlens.figures import DARK, LIGHT, THEMES, Theme, draw, save_pictures
 from robustlens.figures.canvas import width_of, wrap
 from robustlens.figures.labels import apart
 from robustlens.figures.scales import log_ticks
-from robustlens.pictures import Cell, Curves, Gallery, Series
+from robustlens.pictures import Bar, Bars, Cell, Curves, Gallery, Series
 
 
 def gallery(*cells: Cell) -> Gallery:
@@ -128,6 +128,64 @@ def test_wrapped_lines_fit_and_break_evenly():
     assert wrap("one", 1000) == "one"
     assert wrap("wide", 1) == "wide"
     assert wrap("", 100) == ""
+
+
+FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Sneaker",
+    "Ankle boot",
+    "a\nb",
+    "Bag",
+    "",
+    "x",
+    "y",
+)
+HEADS = [
+    ("standard",),
+    FASHION,
+    ("misclassification", "change x 10", "adversarially-perturbed image"),
+    ("n01440764_tench_supercalifragilisticexpialidocious_of_the_deep", "b"),
+    tuple(f"standard-{'x' * i}" for i in range(0, 60, 6)),
+    ("W" * 40, "i" * 80, "standard", "robust"),
+]
+
+
+@pytest.mark.parametrize("heads", HEADS, ids=len)
+@pytest.mark.parametrize("size", [8, 28, 300])
+def test_no_word_of_a_gallery_is_cut(heads: tuple[str, ...], size: int) -> None:
+    """Of a heading, and of what stands below an image, bold or not: whole, apart, and inside."""
+    cells = tuple(
+        Cell(torch.zeros(1, size, size), head, tone)
+        for head, tone in zip(heads, ("plain", "good", "bad") * 4, strict=False)
+    )
+    figure = draw(Gallery("heads", "", heads, (cells,)), LIGHT)
+    figure.draw_without_rendering()
+    lines = [text.get_text() for text in figure.texts if text.get_text()]
+    assert sorted(word for line in lines for word in line.split()) == sorted(
+        word for head in (*heads, *heads) for word in head.split()
+    )
+    spots = [text.get_window_extent() for text in figure.texts if text.get_text().strip()]
+    for i, a in enumerate(spots):
+        assert figure.bbox.x0 <= a.x0 + 1
+        assert a.x1 <= figure.bbox.x1 + 1
+        near = [b for b in spots[:i] if min(a.y1, b.y1) - max(a.y0, b.y0) > 8]
+        assert not any(a.x0 < b.x1 and b.x0 < a.x1 for b in near)
+
+
+def test_lines_end_between_words_where_they_can() -> None:
+    assert wrap("robust T-shirt", 130) == "robust\nT-shirt"
+    assert wrap("l-inf 8/255 and l2", 90).splitlines() == ["l-inf", "8/255", "and l2"]
+
+
+def test_names_of_lines_and_bars_are_not_cut_either() -> None:
+    name = "misclassification_rate_of_the_whole_ensemble robust"
+    assert name.split() == annotations(curves(line(name)))[0].get_text().split()
+    figure = draw(Bars("bars", "", "loss", (Bar(name, 2.0, 1.0, 3.0),)), LIGHT)
+    (label,) = figure.axes[0].get_yticklabels()
+    assert label.get_text().split() == name.split()
+    assert label.get_window_extent().x0 >= 0
 
 
 def test_accuracies_are_shown_in_per_cent_from_nothing_to_all():

@@ -11,10 +11,9 @@ from PIL import Image
 from robustlens.errors import InputError, UnknownName
 from robustlens.figures import LIGHT, THEMES, Theme, draw, save_pictures
 from robustlens.figures.canvas import width_of
-from robustlens.figures.legend import Entry, flow
-from robustlens.figures.looks import Look, Looks
-from robustlens.figures.placing import place
+from robustlens.figures.labels import place
 from robustlens.figures.shapes import outline
+from robustlens.figures.theme import Looks
 from robustlens.pictures import Arrow, Dots, Ellipse, Line, Plane, Sheet
 
 SLANTED = ((9.0, 2.0), (2.0, 1.0))
@@ -156,9 +155,10 @@ def test_units_may_differ_and_a_strip_grows_where_its_range_is_free():
 
 def test_one_legend_names_every_look_once():
     figure = draw(plane(classes(), classes(1)), LIGHT)
-    names = [text.get_text() for text in figure.texts]
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
     assert names == ["class +1", "class -1", "boundary", "weights"]
-    assert draw(plane(Sheet("", (Line("", (0, 1), (0, 1)),))), LIGHT).texts == []
+    assert draw(plane(Sheet("", (Line("", (0, 1), (0, 1)),))), LIGHT).legends == []
 
 
 def test_names_differ_by_colour_and_by_dashes_or_marks():
@@ -174,15 +174,27 @@ def test_names_differ_by_colour_and_by_dashes_or_marks():
     assert looks.take("a", "plain", "dots").colour == a.colour
 
 
-def test_rows_of_the_legend_fit_and_long_names_are_broken():
-    look = Look("#000000", "-", "-", "o")
-    names = ("short", "another one", "a name that is far too long for one line " * 4)
-    entries = [Entry(name.strip(), look, frozenset({"line"})) for name in names]
-    rows = flow(entries, 700)
-    assert [len(row) for row in rows] == [2, 1]
-    assert all(entry.width <= 700 for row in rows for entry in row)
-    assert len(rows[1][0].name.splitlines()) > 1
-    assert flow([], 700) == []
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_the_legend_fits_below_the_sheets_and_long_names_stay_whole(count: int) -> None:
+    names = [f"name {i} of what is drawn" for i in range(count - 1)]
+    names.append("a name that is far too long for one line " * 4)
+    lines = [Line(name.strip(), (0, 1), (i, 0)) for i, name in enumerate(names)]
+    figure = draw(plane(Sheet("", (*lines, Dots("$x$", (0,), (0,))))), LIGHT)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert 0 <= box.y0 < box.y1 <= figure.axes[0].get_tightbbox().y0
+    found = [text.get_text().split() for text in legend.get_texts()]
+    assert found == [name.split() for name in (*names, "$x$")]
+
+
+def test_the_sample_of_an_arrow_is_an_arrow_in_its_colour() -> None:
+    outside = Sheet("", (Arrow("one", (9, 9), (10, 9), "bad"),))
+    drawn = pixels(plane(outside, x_range=(0, 1), y_range=(0, 1)))
+    rows = np.flatnonzero((drawn == colour(LIGHT.tone("bad"))).all(axis=2).any(axis=1))
+    assert len(rows) > 8
+    assert rows[0] > 0.8 * len(drawn)
 
 
 def test_labels_cover_neither_each_other_nor_marks():

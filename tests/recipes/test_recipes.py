@@ -24,6 +24,7 @@ from robustlens.zoo import pretrained
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains_once(loss: str, tmp_path: Path) -> None:
     recipe = replace(TINY, images=100, loss=loss, training=replace(TINY.training, epochs=1))
+    recipe = replace(recipe, net="denoised") if loss == "denoise" else recipe
     model, card = fit(recipe, tmp_path)
     again, same = fit(recipe, tmp_path)
     assert card == same
@@ -76,6 +77,7 @@ def test_copies_and_strength_reach_the_losses() -> None:
     assert "m 3, weight 5" in words["macer"][1]
     assert "m 2, weight 20" in words["consistency"][0]
     assert "m 3, weight 5" in words["consistency"][1]
+    assert "weight 7" in describe(LOSSES["denoise"](Recipe(loss="denoise", strength=7.0)))
     with pytest.raises(InputError, match="copies -1"):
         Recipe(copies=-1)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from robustlens.errors import InputError
 from robustlens.smoothing import Fixed, Gaussian, Noise, Rounded, certify, predict
 from robustlens.smoothing.noise import BLOCK, fill, normal_of
-from robustlens.smoothing.thresholds import BITS, rounded_normal
+from robustlens.smoothing.thresholds import BITS, UNSETTLED, rounded_normal
 from robustlens.streams import stream
 from toys import LowBits, data
 
@@ -172,3 +172,36 @@ def _share_of_class_0(sigma: float, level: int) -> float:
     x = torch.tensor(seen, dtype=torch.float32).div_(255).view(-1, 1, 1, 1)
     zero = (LowBits()(x).argmax(dim=1) == 0).numpy()
     return float(weight[zero].sum())
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.4, 1.0])
+def test_a_copy_is_what_its_62_bits_stand_for_pixel_by_pixel(sigma: float) -> None:
+    """Sixteen bits first, 46 from the numbers at the end for those that they do not settle."""
+    noise, x = Rounded(sigma), torch.full((1, 1, 20, 20), 100 / 255)
+    bits = torch.empty(BLOCK, noise.width(400), dtype=torch.int64)
+    fill(bits, 0, "test", 0, 0)
+    found = noise.copies(x, torch.zeros(BLOCK, dtype=torch.int64), bits)
+    spare = noise.closer(400)
+    table = noise.table
+    looked = 0
+    for copy, drawn_bits in zip(found.images, bits.tolist(), strict=True):
+        first = [number >> 16 * k & 0xFFFF for number in drawn_bits[:-spare] for k in range(3)]
+        more = iter(drawn_bits[-spare:])
+        for value, leading in zip((255 * copy).flatten().tolist(), first[:400], strict=True):
+            unsettled = bool(table.first(torch.tensor([leading])) == UNSETTLED)
+            rest = next(more) % 2**46 if unsettled else 0
+            exact, sure = table.look_up(torch.tensor([(leading << 46) + rest]))
+            looked += unsettled
+            assert sure
+            assert round(value) == int(exact) + 100
+    assert looked > 0
+    assert found.sure.all()
+
+
+def test_a_copy_that_wants_more_closer_looks_than_it_has_is_unsure() -> None:
+    noise, x = Rounded(0.25), torch.zeros(2, 1, 10, 10)
+    wants = int(torch.nonzero(noise.table.cells == UNSETTLED)[40])
+    bits = torch.randint(2**62, (2, noise.width(100)), generator=stream(0))
+    bits[1, : -noise.closer(100)] = wants * (1 + 2**16 + 2**32)
+    found = noise.copies(x, torch.arange(2), bits)
+    assert found.sure.tolist() == [True, False]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset, load
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate
 from robustlens.figures import save_pictures
+from robustlens.radii import parse_eps
 from robustlens.registry import Bench, run
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream

@@ -29,6 +29,8 @@ from robustlens.losses import adversarial, gaussian_noise, standard, trades
 from robustlens.nets import SmallCNN, save
 from robustlens.nets.architecture import Architecture
 from robustlens.recipes import Recipe, fit
+from robustlens.smoothing import Fixed, Gaussian, certificates
+from robustlens.smoothing.saved import CERTIFICATES
 from robustlens.streams import Shared, initialised
 from robustlens.training import TrainConfig, train
 from robustlens.training.state import STATE
@@ -214,6 +216,29 @@ def test_any_number_of_processes_goes_on_with_the_parts_of_others(
     assert not list(tmp_path.glob("*.part*"))
 
 
+def _certify(model: nn.Module, data: Dataset, folder: Path) -> None:
+    settings: dict[str, Any] = {"batch_size": 80, "save": folder / "certified.jsonl"}
+    rows = certificates(model, data, Gaussian(0.01), Fixed(n=40, n0=16), **settings)
+    assert [row.index for row in rows] == list(range(len(data)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+def test_certification_is_shared_and_the_rows_are_the_same(
+    trained: Any, tmp_path: Path, count: int
+) -> None:
+    data, path = pixels(trained).take(15), tmp_path / "certified.jsonl"
+    _certify(trained.model, data, tmp_path)
+    whole = CERTIFICATES.read(path)
+    head, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([head, *rows[:2]]))
+    path.with_name("certified.jsonl.part0").write_text("".join([head, *rows[2:5], rows[5][:30]]))
+    path.with_name("certified.jsonl.part4").write_text("".join([head, *rows[12:]]))
+    together(_certify, count, trained.model, data, tmp_path)
+    assert CERTIFICATES.read(path) == whole
+    assert not list(tmp_path.glob("*.part*"))
+
+
 def _refuse() -> None:
     processes.check_same("one", "words")
     with pytest.raises(InputError, match="the processes differ in words: 0, 1"):
@@ -251,7 +276,7 @@ def test_other_commands_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: Any
     for name, value in {"RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "x", "MASTER_PORT": 1}.items():
         monkeypatch.setenv(name, str(value))
     assert main(["list"]) == 2
-    assert "only train and evaluate share work" in capsys.readouterr().err
+    assert "only train, evaluate and certify share work" in capsys.readouterr().err
 
 
 def _command(words: list[str], folder: Path) -> None:

@@ -11,13 +11,17 @@ import torch
 
 import robustlens as rl
 from robustlens.cli import main
+from robustlens.cli.models import told
 from robustlens.data import load
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import Rate
+from robustlens.losses import NOISY
 from robustlens.nets import checkpoints
 from robustlens.recipes import fit
+from robustlens.smoothing import Certificate
 from robustlens.studies.kit.presets import TINY, TINY_ROBUST
 from robustlens.zoo import (
+    Measured,
     Outcome,
     Trial,
     entries,
@@ -31,6 +35,8 @@ from robustlens.zoo import (
     trials,
     verify,
 )
+from robustlens.zoo.measure import RADII
+from robustlens.zoo.seeds import SEEDS
 from serving import Server, serving
 
 NAMES = sorted(entries())
@@ -112,6 +118,12 @@ def test_a_card_alone_is_measured_anew_and_the_weights_stay(zoo: Path, tmp_path:
     ship(zoo / "first.safetensors", "first", zoo, pgd=10, autoattack=1, records=tmp_path)
     assert (zoo / "first.safetensors").read_bytes() == before
     assert entry("first").card["evaluation"]["numbers"][1]["n"] == 10
+    assert "purpose" not in entry("first").card
+    few = {"pgd": 10, "autoattack": 1, "records": tmp_path}
+    for purpose in ("to judge", ""):  # a new card keeps what the old one says it is for
+        ship(zoo / "first.safetensors", "first", zoo, purpose=purpose, **few)
+        assert entry("first").card["purpose"] == "to judge"
+        assert " ".join(told(entry("first").card)[0].split()) == "for to judge"
     bare = tmp_path / "bare.safetensors"
     checkpoints.write_tensors(bare, checkpoints.read(zoo / "first.safetensors")[0], {})
     with pytest.raises(InputError, match="has no card"):
@@ -309,6 +321,30 @@ def test_noise_is_a_trial_of_its_own() -> None:
     assert replace(shaken, settings={"sigma": 0.0}).on(model, data).rate == calm
 
 
+def test_certified_accuracy_is_a_trial_for_each_radius(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = trials("l2", "1", total=20, pgd=10, ensemble=10, sigma=0.5, certified=500)
+    held = found[4:]
+    assert [trial.short for trial in held] == [f"certified l2 {0.5 * part:g}" for part in RADII]
+    assert {trial.n for trial in held} == {20}
+    asked: list[Any] = []
+
+    def certify(model: Any, data: Any, noise: Any, plan: Any, **more: Any) -> Any:
+        asked.append((noise.sigma, plan.radii, plan.n, more))
+        for index, radius in enumerate((0.6, 0.25, 0.1, 0.0) * 5):
+            yield Certificate(
+                index=index, label=1, candidate=1, votes=9, label_votes=9, n=10, n0=1,
+                low=0.9 if radius else 0.4, radius=radius,
+            )  # fmt: skip
+
+    monkeypatch.setattr("robustlens.smoothing.certify", certify)
+    data, model = load("fashion", "test"), pretrained("fashion-standard").model
+    measured = measure(held[0], model, data)
+    assert measured.rate == Rate.share(10, 20)
+    assert "certified accuracy at l2 0.25, gaussian noise, sigma 0.5" in measured.name
+    assert asked == [(0.5, (0.25,), 10_000, {"alpha": 0.001, "seed": 0})]
+    assert Measured.read(measured.as_dict()).trial == held[0]
+
+
 def test_seconds_are_of_all_turns_on_the_same_records(tmp_path: Path) -> None:
     data, model = load("fashion", "test"), pretrained("fashion-standard").model
     clean, pgd, _ = trials("l2", "0.5", total=50, pgd=50, ensemble=1)
@@ -329,9 +365,12 @@ def test_every_shipped_card_is_whole(name: str) -> None:
     card = entry(name).card
     assert set(card) >= {"recipe", "training", "licence", "files", "evaluation", "validation"}
     assert set(card["training"]) >= {"command", "device", "seconds", "data", "commit"}
-    last = ["noise"] if card["recipe"]["loss"] == "noise" else []
+    noisy = card["recipe"]["loss"] in NOISY
     found = [row["attack"] for row in card["evaluation"]["numbers"]]
-    assert found == ["none", "pgd", "autoattack", *last]
+    certified = found[3 + noisy :]
+    assert found[: 3 + noisy] == ["none", "pgd", "autoattack", "noise"][: 3 + noisy]
+    # The card of cifar10-noise-0.25 is older than certified accuracy on cards.
+    assert certified == ["certified"] * len(RADII) * (noisy and name != "cifar10-noise-0.25")
     assert all(file.bytes < 16 * 2**20 for file in entry(name).files)
 
 
@@ -345,6 +384,7 @@ def test_every_shipped_file_is_what_the_table_says(name: str) -> None:
 
 def test_what_is_shipped_is_small_and_nothing_else_is() -> None:
     files = {file.name for item in entries().values() for file in item.files}
+    files |= {file.name for file in SEEDS.values()}
     for folder, most in ((table.SHIPPED, 3), (table.WEIGHTS, 150)):
         there = [path for path in folder.iterdir() if ".safetensors" in path.name]
         assert {path.name for path in there} <= files

@@ -8,9 +8,11 @@ attack = worst_of(bind(apgd, L2(0.5)), bind(square, L2(0.5), queries=1000))
 
 from robustlens.attacks.bound import Bound, bind
 from robustlens.attacks.carlini_wagner import carlini_wagner
+from robustlens.attacks.ddn import ddn
 from robustlens.attacks.deepfool import deepfool
 from robustlens.attacks.ensemble import autoattack, twin_of
 from robustlens.attacks.fab import fab
+from robustlens.attacks.fmn import fmn
 from robustlens.attacks.gradient import (
     apgd,
     apgd_targeted,
@@ -23,7 +25,6 @@ from robustlens.attacks.gradient import (
 )
 from robustlens.attacks.hopskipjump import hopskipjump
 from robustlens.attacks.method import Found, confirmed
-from robustlens.attacks.minimum_norm import ddn, fmn
 from robustlens.attacks.nearest import smallest
 from robustlens.attacks.square import square
 from robustlens.attacks.table import ATTACKS

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from robustlens.attacks.method import Found, attack
 from robustlens.attacks.nearest import FIRM, Nearest, search
-from robustlens.attacks.norms import norm_of
-from robustlens.balls import L2, Ball
+from robustlens.balls import L2, Ball, norm_of
 from robustlens.errors import InputError
 from robustlens.objectives import logit_margin
 from robustlens.rules import Adam

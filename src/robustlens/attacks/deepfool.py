@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from robustlens.ascend import gradient_of
-from robustlens.attacks.method import Found, attack, rivals
+from robustlens.attacks.method import Found, attack, rivals, staying
 from robustlens.attacks.nearest import FIRM, Nearest, search
-from robustlens.attacks.norms import Norm, norm_of
-from robustlens.balls import L2, Ball, Linf, per_example
+from robustlens.balls import L2, Ball, Linf, norm_of
 from robustlens.errors import InputError
+from robustlens.norms import Norm, per_example
 from robustlens.types import Images, Labels, Logits, Model, Values
 
 BEYOND = 1e-4
@@ -82,15 +82,14 @@ def deepfool(
             step_on = _step(norm, gaps, slopes, beyond)
             beyond = torch.where(gaps.abs().amin(dim=0) <= beyond, 2 * beyond, beyond)
             total = total + torch.where(per_example(open_, total), step_on, 0.0)
-            if step % LOOK_EVERY == 0 or step == steps:
-                stay = torch.nonzero(open_).flatten()
-                if len(stay) <= len(rows) * 7 / 8 or step == steps:
-                    nearest.take(rows, here)
-                    rows, total, others = rows[stay], total[stay], others[stay]
-                    beyond = beyond[stay]
-                    here = nearest.some(rows)
+            stay = staying(~open_) if step % LOOK_EVERY == 0 else None
+            if stay is not None:
+                nearest.take(rows, here)
+                rows, total, others = rows[stay], total[stay], others[stay]
+                here, beyond = nearest.some(rows), beyond[stay]
             if not len(rows):
                 break
+        nearest.take(rows, here)
 
     return search(model, x, y, ball, norm, walk, twin)
 
@@ -115,5 +114,5 @@ def _step(norm: Norm, gaps: Tensor, slopes: Tensor, beyond: Values) -> Images:
     pick = (best, torch.arange(len(best), device=best.device))
     length = (gaps.abs()[pick] + beyond) / size[pick]
     slope = slopes[pick]
-    step = norm.steepest(slope) * per_example(length, slope)
+    step = norm.direction(slope) * per_example(length, slope)
     return step.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)

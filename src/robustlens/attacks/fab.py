@@ -17,10 +17,20 @@ from torch.linalg import vecdot
 
 from robustlens.answers import is_answer
 from robustlens.ascend import value_and_gradient
-from robustlens.attacks.method import Found, attack, confirmed, rivals, wrong
-from robustlens.attacks.projections import geometry
-from robustlens.balls import L1, L2, Ball, Linf, per_example
+from robustlens.attacks.method import (
+    Found,
+    as_it_is,
+    attack,
+    confirmed,
+    now_and_then,
+    rivals,
+    staying,
+    wrong,
+)
+from robustlens.attacks.projections import TO_PLANE
+from robustlens.balls import L1, L2, Ball, Linf, norm_of
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.types import Images, Labels, Logits, Model, Values
 
 CLOSE, POLISH = 1.2, 4
@@ -83,11 +93,10 @@ def fab(
     half = replace(walk.ball, eps=walk.ball.eps / 2)
     with torch.no_grad():
         z = model(x)
-    done = wrong(z, y)
-    found = Found(x.detach(), done, torch.where(done, 0, -1))
+    found = as_it_is(x, wrong(z, y))
     aims = product(range(restarts), rivals(z, y, targets).unbind(dim=1))
     for number, (restart, aim) in enumerate(aims):
-        left = torch.nonzero(~found.done).flatten()
+        left = found.left
         if not len(left):
             break
         start = half.sample(x, generator) if restart else x
@@ -161,7 +170,7 @@ class Walk:
                 hit = wrong(z, pairs[:, 0])
                 back = torch.where(hit | (value >= 0), 1 - self.beta, 0.0).to(away)
                 point = self.step(point, x, away, value, gradient.flatten(1), back)
-            stay = self.unfinished(near, step)
+            stay = staying(near.far <= self.ball.eps) if now_and_then(step) else None
             if stay is not None:
                 everyone = everyone.merge(rows, near)
                 rows, x, point, pairs = rows[stay], x[stay], point[stay], pairs[stay]
@@ -177,7 +186,7 @@ class Walk:
         self, near: Near, point: Images, away: Tensor, z: Logits, y: Labels, step: int
     ) -> Near:
         """Keep points that fool and are nearer, until one is in the ball."""
-        far = geometry(self.ball).size(away)
+        far = self.ball.norm.size(away)
         wins = wrong(z, y) & (far < near.far) & (near.far > self.ball.eps)
         return Near(
             torch.where(per_example(wins, point), point, near.images),
@@ -193,24 +202,16 @@ class Walk:
 
         `away` is x - point and `w` the gradient at the point, both (b, d).
         """
-        to_plane, size, rounds = geometry(self.ball)
+        to_plane, rounds = TO_PLANE[self.ball.norm.name]
         pair = away.new_empty(2, *away.shape)
         torch.addcmul(point.flatten(1), away, back[:, None], out=pair[0])
         pair[1] = x.flatten(1)
         rise = vecdot(w, away)
         d = to_plane(pair, w, torch.stack([value + back * rise, value + rise]), rounds)
-        near, far = size(d).clamp_min_(1e-8)
+        near, far = self.ball.norm.size(d).clamp_min_(1e-8)
         alpha = (near / (near + far)).clamp_max_(self.alpha_max)
         ends = pair.add_(d, alpha=self.eta)
         return torch.lerp(ends[0], ends[1], alpha[:, None]).clamp_(0.0, 1.0).view_as(point)
-
-    def unfinished(self, near: Near, step: int) -> Tensor | None:
-        """Say now and then who stays, when an eighth of the batch can go."""
-        if step > 4 and step % 4:
-            return None
-        stay = torch.nonzero(near.far > self.ball.eps).flatten()
-        gone = len(near.far) - len(stay)
-        return stay if gone and gone >= len(near.far) / 8 else None
 
     def judged(self, model: Model, x: Images, y: Labels, near: Near) -> Found:
         """Return the nearest points that the model gets wrong, those outside put into the ball."""
@@ -249,7 +250,7 @@ def _check(counts: dict[str, tuple[int, int]], shares: dict[str, float], eta: fl
 
 
 def _normed(ball: Ball) -> Linf | L2 | L1:
-    """Return the ball, if its projections are known."""
-    geometry(ball)
+    """Return the ball, if its norm is known."""
+    norm_of(ball, (Linf, L2, L1))
     assert isinstance(ball, Linf | L2 | L1)
     return ball

@@ -27,9 +27,10 @@ from robustlens.attacks.method import (
     wrong,
 )
 from robustlens.attacks.search import SHORTEST, Failed, Search, step_length
-from robustlens.balls import L1, Ball, radius, unmasked, wide, widened
+from robustlens.balls import L1, Ball, radius, unmasked, widened
 from robustlens.errors import InputError
 from robustlens.modes import frozen
+from robustlens.norms import wide
 from robustlens.objectives import MakeObjective, dlr_targeted, kl_from, misclassify, toward
 from robustlens.rules import AutoStep, Momentum, Rule, Steepest
 from robustlens.sparse import SparseAutoStep, SparseSteepest
@@ -208,7 +209,7 @@ def apgd_targeted(
     found = nothing_found(x)
     search = _auto(ball, steps, twin=twin)
     for number, aim in enumerate(aims.repeat(1, restarts).unbind(dim=1)):
-        left = torch.nonzero(~found.done).flatten()
+        left = found.left
         if not len(left):
             break
         pairs = torch.stack([y, aim], dim=1)[left]

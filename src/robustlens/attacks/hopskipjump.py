@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from robustlens.answers import is_answer
-from robustlens.attacks.method import Found, attack, wrong
-from robustlens.balls import L2, Ball, Linf, per_example, radius
+from robustlens.attacks.method import Found, as_it_is, attack, wrong
+from robustlens.balls import L2, Ball, Linf, radius
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Model, Values
 
@@ -77,9 +78,8 @@ def hopskipjump(
     x = x.detach()
     hop = _Hop(model, ball, batch_size, torch.zeros_like(y))
     clean = hop.fools(x, y, torch.arange(len(x), device=x.device))
-    found = Found(x, clean, torch.where(clean, 0, -1), not_finite=hop.not_finite)
-    draws = Draws.of(x, generator)
-    rows = torch.nonzero(~clean).flatten()
+    found = as_it_is(x, clean, hop.not_finite)
+    draws, rows = Draws.of(x, generator), found.left
     if not len(rows):
         return found
     tries = min(TRIES, queries)

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from robustlens.answers import Answers, decision, is_answer, writes_late
-from robustlens.balls import per_example, wide
 from robustlens.errors import Doubtful, InputError
 from robustlens.modes import frozen
+from robustlens.norms import per_example, wide
 from robustlens.types import Images, Labels, Logits, Model
 
 P = ParamSpec("P")
@@ -35,6 +35,11 @@ class Found(NamedTuple):
     by: tuple[str, ...] = ()  # of an ensemble: the attack that broke each image, "" where none did
     not_finite: Tensor | None = None  # int64 (b,): points met that were no number
     flat: Tensor | None = None  # bool (b,): some walk met a gradient of 0 at all of its points
+
+    @property
+    def left(self) -> Tensor:
+        """The places of the images that nothing has broken yet, int64."""
+        return torch.nonzero(~self.done).flatten()
 
     def merge(self, rows: Tensor, new: "Found", steps: int = 0) -> "Found":
         """Return this with what was found later for some of the rows, `steps` steps later."""
@@ -164,8 +169,28 @@ def _tell(found: Found) -> None:
 
 def nothing_found(x: Images) -> Found:
     """Return the clean images, all of them unbroken: where an attack begins."""
-    done = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    return Found(x.detach(), done, torch.full_like(done, -1, dtype=torch.int64))
+    return as_it_is(x, torch.zeros(len(x), dtype=torch.bool, device=x.device))
+
+
+def as_it_is(x: Images, done: Tensor, not_finite: Tensor | None = None) -> Found:
+    """Return the clean images, of which some, `done` (b,), are wrong already: broken at step 0."""
+    step = torch.zeros_like(done, dtype=torch.int64)
+    return Found(x.detach(), done, torch.where(done, step, -1), not_finite=not_finite)
+
+
+def now_and_then(step: int) -> bool:
+    """Say whether it is time, after `step` steps, to look who is finished: often at first."""
+    return step <= 4 or step % 4 == 0
+
+
+def staying(finished: Tensor) -> Tensor | None:
+    """Return the places of those that go on, int64, where an eighth or more of a batch is finished.
+
+    None where it is less: to cut a batch costs more than to take a few along.
+    """
+    stay = torch.nonzero(~finished).flatten()
+    gone = len(finished) - len(stay)
+    return stay if gone and gone >= len(finished) / 8 else None
 
 
 def confirmed(model: Model, x: Images, y: Labels, candidates: Images, step: Tensor) -> Found:

@@ -8,6 +8,7 @@ A walk keeps whatever wrong decision it meets nearest to x. Then the line back t
 the model itself, and only what the model confirms inside the ball counts.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,9 +18,10 @@ from torch import Tensor
 from robustlens.answers import is_answer
 from robustlens.ascend import slope
 from robustlens.attacks.bound import Bound
-from robustlens.attacks.method import Found, confirmed, judged, wrong
-from robustlens.attacks.norms import Norm
-from robustlens.balls import Ball, per_example, radius
+from robustlens.attacks.method import Found, as_it_is, confirmed, wrong
+from robustlens.balls import Ball, radius
+from robustlens.errors import InputError
+from robustlens.norms import Norm, per_example
 from robustlens.objectives import logit_margin
 from robustlens.types import Images, Labels, Logits, Model, Values
 
@@ -60,6 +62,11 @@ class Look(NamedTuple):
     wrong: Tensor  # bool
     value: Values
     gradient: Images
+
+    def reach(self, norm: Norm) -> Values:
+        """Return how far the boundary is, by the linear model of a score that is 0 on it."""
+        slope = norm.dual(self.gradient)
+        return self.value.abs() / slope.clamp_min(torch.finfo(slope.dtype).tiny)
 
 
 class Nearest:
@@ -178,8 +185,8 @@ def search(
     """
     with torch.no_grad():
         z = model(x)
-    found = judged(z, x, y, x.detach(), torch.zeros_like(y))
-    rows = torch.nonzero(~found.done).flatten()
+    found = as_it_is(x, wrong(z, y), (~is_answer(z)).long())
+    rows = found.left
     if not len(rows):
         return found
     firm = FIRM * logit_margin(z, y)[rows].abs().nan_to_num(nan=torch.inf)
@@ -191,6 +198,49 @@ def search(
     images = torch.where(per_example(inside, nearest.x), kept.images, nearest.x)
     new = confirmed(model, nearest.x, nearest.y, images, kept.step)
     return found.merge(rows, new._replace(not_finite=nearest.not_finite))
+
+
+Steps = Callable[[Score, int, int, Nearest], None]
+"""A walk up a score, after so many steps done before, in so many steps."""
+
+
+def two_walks(walk: Steps, steps: int) -> Callable[[Nearest], None]:
+    """Return the walk up the margin, then from x again up the odds, with half of the steps each.
+
+    The first turns to the likeliest wrong class, the second to all of them, and which of the two
+    ends nearer differs from image to image.
+    """
+    half = (steps + 1) // 2
+
+    def both(nearest: Nearest) -> None:
+        walk(logit_margin, 0, half, nearest)
+        walk(odds, half, steps - half, nearest)
+
+    return both
+
+
+def odds(z: Logits, y: Labels) -> Values:
+    """Log of the odds of a wrong class, log((1 - p_y) / p_y).
+
+    Its gradient points where that of the cross-entropy of y does, and does not vanish in rounding
+    where the model is certain.
+    """
+    true: Values = z.gather(1, y[:, None]).squeeze(1)
+    others: Values = z.scatter(1, y[:, None], -torch.inf).logsumexp(dim=1)
+    return others - true
+
+
+def check_steps(steps: int, gamma: float) -> None:
+    """Raise `InputError` unless there is a step for each of `two_walks` and gamma is in (0, 1)."""
+    if steps < 2:
+        raise InputError(f"steps is {steps}", "at least 2, one a walk", "change steps")
+    if not 0 < gamma < 1:
+        raise InputError(f"gamma is {gamma}", "a number between 0 and 1", "change gamma")
+
+
+def cosine(first: float, last: float, step: int, steps: int) -> float:
+    """Return the value at a step of a schedule that falls from first to last as a cosine."""
+    return last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def firmly_wrong(

@@ -10,14 +10,15 @@ rounds. In l1 the pixels of the largest |w| move to their walls, and bisection f
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.linalg import vecdot
 
-from robustlens.balls import L1, L2, Ball, Linf
-from robustlens.errors import InputError
+from robustlens.norms import NORMS
+
+ToPlane = Callable[[Tensor, Tensor, Tensor, int], Tensor]
+"""From points, normals, gaps and rounds to the step to the planes."""
 
 FAR = 1e30
 """A multiplier that takes every pixel to its wall, and is finite times 0."""
@@ -76,7 +77,7 @@ def to_plane_l1(z: Tensor, w: Tensor, gap: Tensor, rounds: int = 40) -> Tensor:
 
 def _scaled(w: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:
     """Return the direction to the plane with largest entry 1, and how far it is along it."""
-    largest = size_linf(w).clamp_min_(torch.finfo(w.dtype).tiny)
+    largest = NORMS["linf"].size(w).clamp_min_(torch.finfo(w.dtype).tiny)
     factor = torch.where(gap > 0, -1.0, 1.0).to(w) / largest
     return w * factor[..., None], (gap * factor).abs_()
 
@@ -102,41 +103,9 @@ def _meeting(kink: Tensor, slope: Tensor, most: Tensor, want: Tensor, rounds: in
     return t
 
 
-def size_linf(d: Tensor) -> Tensor:
-    """Return the largest |entry| along the last dimension."""
-    return d.abs().amax(dim=-1)
-
-
-def size_l2(d: Tensor) -> Tensor:
-    """Return the Euclidean length along the last dimension."""
-    length: Tensor = torch.linalg.vector_norm(d, dim=-1)
-    return length
-
-
-def size_l1(d: Tensor) -> Tensor:
-    """Return the sum of |entries| along the last dimension."""
-    return d.abs().sum(dim=-1)
-
-
-class Geometry(NamedTuple):
-    """What an attack needs of a norm: the way to a plane, and lengths."""
-
-    to_plane: Callable[[Tensor, Tensor, Tensor, int], Tensor]
-    size: Callable[[Tensor], Tensor]
-    rounds: int  # enough for a step that overshoots by some per cent anyway
-
-
-GEOMETRIES: dict[type[Ball], Geometry] = {
-    Linf: Geometry(to_plane_linf, size_linf, 5),
-    L2: Geometry(to_plane_l2, size_l2, 5),
-    L1: Geometry(to_plane_l1, size_l1, 14),
+TO_PLANE: dict[str, tuple[ToPlane, int]] = {
+    "linf": (to_plane_linf, 5),
+    "l2": (to_plane_l2, 5),
+    "l1": (to_plane_l1, 14),
 }
-"""The norms whose projections are known."""
-
-
-def geometry(ball: Ball) -> Geometry:
-    """Return the geometry of a ball's norm; raise `InputError` for a ball that has none."""
-    if type(ball) not in GEOMETRIES:
-        names = ", ".join(kind.__name__ for kind in GEOMETRIES)
-        raise InputError(f"the ball {ball}", f"one of {names}", "change the ball or the attack")
-    return GEOMETRIES[type(ball)]
+"""By the name of a norm; with the rounds that do for a step that overshoots by some per cent."""

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from robustlens.ascend import Stay, ascend
-from robustlens.attacks.method import Found
-from robustlens.balls import Ball, per_example, radius, rows_of
+from robustlens.attacks.method import Found, now_and_then, staying
+from robustlens.balls import Ball, radius, rows_of
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.objectives import MakeObjective
 from robustlens.rules import Rule
 from robustlens.types import Images, Logits, Model, Objective, Points, Values
@@ -213,12 +214,11 @@ class Hunt:
 
     def leave(self, step: int) -> Stay | None:
         """Judge new successes now and then; let them go when they are an eighth of the batch."""
-        if step > 4 and step % 4:
+        if not now_and_then(step):
             return None
         self.judge()
-        stay = torch.nonzero(~self.judged).flatten()
-        gone = len(self.rows) - len(stay)
-        if not gone or gone < len(self.rows) / 8:
+        stay = staying(self.judged)
+        if stay is None:
             return None
         self.rows, self.judged = self.rows[stay], self.judged[stay]
         self.now = self.now.at(stay)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from robustlens.attacks.gradient import apgd
-from robustlens.attacks.method import Found, attack, nothing_found, wrong
+from robustlens.attacks.method import Found, as_it_is, attack, nothing_found, wrong
 from robustlens.attacks.square_moves import MOVES, Move, side_share
 from robustlens.attacks.square_windows import write
-from robustlens.balls import Ball, per_example
+from robustlens.balls import Ball
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.objectives import logit_margin, margin
 from robustlens.streams import Draws
 from robustlens.types import Images, Labels, Model, Values
@@ -74,7 +75,7 @@ def square(
     found = hunt.clean(x, y)
     bar = None if patience is None else _by_gradient(hunt, x, y, generator)
     for restart in range(restarts):
-        left = torch.nonzero(~found.done).flatten()
+        left = found.left
         if not len(left):
             break
         draws = Draws.of(x, generator)[left]
@@ -147,8 +148,7 @@ class _Hunt:
     def clean(self, x: Images, y: Labels) -> Found:
         """Return the images that the model gets wrong as they are, after 0 queries."""
         z = torch.cat([self.model(x[part]) for part in self.parts(len(x))])
-        done = wrong(z, y)
-        return Found(x, done, torch.where(done, 0, -1))
+        return as_it_is(x, wrong(z, y))
 
     def start(self, x: Images, y: Labels, draws: Draws) -> _Pool:
         """Return all images at their first points, which take one query."""

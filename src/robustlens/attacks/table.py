@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from robustlens.attacks.carlini_wagner import carlini_wagner
+from robustlens.attacks.ddn import ddn
 from robustlens.attacks.deepfool import deepfool
 from robustlens.attacks.ensemble import autoattack
 from robustlens.attacks.fab import fab
+from robustlens.attacks.fmn import fmn
 from robustlens.attacks.gradient import apgd, apgd_targeted, fgsm, mi_fgsm, pgd, random_search
 from robustlens.attacks.hopskipjump import hopskipjump
-from robustlens.attacks.minimum_norm import ddn, fmn
 from robustlens.attacks.square import square
 
 ATTACKS: Mapping[str, Callable[..., Tensor]] = {

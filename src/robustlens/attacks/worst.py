@@ -62,7 +62,7 @@ class Worst:
         self, part: Bound, found: Found, model: Model, x: Images, y: Labels, seed: int
     ) -> Found:
         """Return what is found after one more attack."""
-        left = torch.nonzero(~found.done).flatten()
+        left = found.left
         for rows in left.tensor_split(-(-len(left) // self.batch_size)) if len(left) else ():
             new = part.found(model, x[rows], y[rows], torch.Generator().manual_seed(seed))
             found = found.merge(rows, new._replace(by=names(new.done, part.name)))

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import tyro
 
-from robustlens.cli.command import Answer, Build, Command, heard
+from robustlens.cli.command import NUMBERS, Answer, Build, Command, heard
+from robustlens.cli.flags.certify import Certify
 from robustlens.cli.flags.data import DataGet, DataShow
+from robustlens.cli.flags.make import TOOLS, MakeHelp
 from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
 from robustlens.cli.flags.models import ModelsGet, ModelsShow, ModelsVerify
 from robustlens.cli.flags.sets import build
@@ -36,12 +38,15 @@ COMMANDS: Mapping[str, Build] = {
     "train": Train,
     "recipes": Recipes,
     "evaluate": Evaluate,
+    "certify": Certify,
     "sanity": Sanity,
     "transfer": Transfer,
+    "make": MakeHelp,
     "data": DataHelp,
     "models": ModelsHelp,
 }
 GROUPS: Mapping[str, Mapping[str, Build]] = {
+    "make": TOOLS,
     "data": {"list": DataList, "get": DataGet, "show": DataShow, "build": build},
     "models": {
         "list": ModelsList,
@@ -86,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _version()
         command = parse(words)
         if launched() > 1 and not command.together:
-            raise InputError(f"{launched()} processes", "one: only train and evaluate share work")
+            several = "one: only train, evaluate and certify share work"
+            raise InputError(f"{launched()} processes", several)
         with _together(), heard() as doubts, streams() as out:
             answer = command.run()
             if command.doubts:
@@ -96,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(2, f"robustlens: {error}")
     except ModelFailed as error:
-        from robustlens.cli.tracing import told_by
+        from robustlens.subject.tracing import told_by
 
         say(told_by(error.__cause__ or error))
         return _fail(1, f"robustlens: {error}; the lines above are of the model's own code.")
@@ -140,6 +146,7 @@ def _among(commands: Mapping[str, Build], words: Sequence[str], prog: str) -> Co
         description=DESCRIPTION,
         args=list(words),
         config=(tyro.conf.OmitArgPrefixes,),
+        registry=NUMBERS,
     )
 
 
@@ -153,7 +160,11 @@ def _together() -> AbstractContextManager[None]:
 
 
 def _continues(words: Sequence[str]) -> str:
-    again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
+    if words[:1] == ["make"]:
+        return "what was not finished was not written"
+    again = " with --resume" * (
+        words[:1] in (["evaluate"], ["certify"]) and "--resume" not in words
+    )
     again += " and without --anew" * ("--anew" in words)
     return f"the same command{again} continues from what is saved"
 

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from robustlens import constructed
-from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags.sets import KINDS, BuildSet
-from robustlens.cli.images import compare_classes, described, heading, limited
-from robustlens.data import Dataset, load
+from robustlens.cli.images import described, heading
+from robustlens.data import Dataset
 from robustlens.data.saved import CARD, read_card
+from robustlens.decoding import decode
 from robustlens.errors import InputError
-from robustlens.evaluation import Rate, on_device_of
-from robustlens.nets import Checkpoint
+from robustlens.evaluation import Rate
 from robustlens.provenance import command_line
+from robustlens.subject import Subject, bring, prepare
 
 __all__ = ["KINDS", "built"]
 
@@ -24,10 +24,9 @@ def built(command: BuildSet) -> Answer:
     """Build the set, or find it built; say what it is and what to do with it."""
     if command.batch_size < 1:
         raise InputError(f"batch size {command.batch_size}", "at least 1", "change --batch-size")
-    net = _net(command, command.weights, command.model)
-    source = load(command.data, size=command.size)
-    compare_classes(net.card.get("classes", ()), source)
-    source = on_device_of(net.model, limited(source, command.limit))
+    subject = _subject(command, command.weights, command.model)
+    ready = prepare([subject], command.data, split="train", size=command.size, limit=command.limit)
+    net, source = subject.checkpoint, ready.data
     found = (command.out / "train" / CARD).exists()
     build = getattr(constructed, command.maker)
     build(source, net, command.out, **_settings(command))
@@ -38,19 +37,21 @@ def _settings(command: BuildSet) -> dict[str, Any]:
     """Return the arguments of the function by name, checkpoints loaded."""
     shared = {field.name for field in fields(BuildSet)} - {"batch_size"}
     own = {f.name: getattr(command, f.name) for f in fields(command) if f.name not in shared}
-    nets = {k: [_net(command, path) for path in own[k]] for k in ("also", "against") if k in own}
+    nets = {k: [_subject(command, path).checkpoint for path in own[k]]
+            for k in ("also", "against") if k in own}  # fmt: skip
     return own | nets
 
 
-def _net(command: BuildSet, weights: Path | None, model: str | None = None) -> Checkpoint:
-    """Return a model on the device, with its card (empty if it has none)."""
-    found = brought(weights, model, device(command.device))
-    return found._replace(model=found.model.eval())
+def _subject(command: BuildSet, weights: Path | None, model: str | None = None) -> Subject:
+    """Return a model on the device, in evaluation mode."""
+    found = bring(model, weights=weights, device=device(command.device))
+    found.model.eval()
+    return found
 
 
 def _answer(folder: Path, card: Mapping[str, Any], source: Dataset, found: bool) -> Answer:
     kept = "labels that are those of the source"
-    hit, own = (Rate(**card[key]) for key in ("hit rate", kept))
+    hit, own = (decode(Rate, card[key], key) for key in ("hit rate", kept))
     # Where labels were changed, images cut from the set say nothing about the real task.
     last = ("--validation", "0") if own.value < 1 else ()
     then = command_line("robustlens", "train", "--data", str(folder), *last)

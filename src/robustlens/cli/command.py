@@ -12,14 +12,39 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
+
 from robustlens.errors import Doubtful, InputError
 from robustlens.progress import say
+from robustlens.typed import number
 
 if TYPE_CHECKING:
     import torch
 
     import robustlens.data
     import robustlens.provenance
+
+
+NUMBERS = ConstructorRegistry()
+"""How flags are read where they are read otherwise than tyro does: numbers may be fractions."""
+
+
+@NUMBERS.primitive_rule
+def _fractions_too(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] | None:
+    """Read a flag that is a float as 0.25 or 64/255."""
+    if info.type is not float:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="FLOAT",
+        instance_from_str=lambda words: number(words[0]),
+        is_instance=lambda value: isinstance(value, float | int),
+        str_from_instance=lambda value: [str(value)],
+    )
 
 
 class Answer(NamedTuple):

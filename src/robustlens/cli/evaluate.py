@@ -8,21 +8,21 @@ from torch import nn
 
 from robustlens.attacks import ATTACKS, Bound, bind
 from robustlens.balls import ball
-from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import measure as flags
-from robustlens.cli.images import about, described, heading, images, limited, reading
+from robustlens.cli.going_on import going_on
+from robustlens.cli.images import about, described, heading, reading
 from robustlens.cli.models import extremes
 from robustlens.data import Dataset
-from robustlens.errors import AnotherRun, InputError, UnknownName
-from robustlens.evaluation import Evaluation, attacked_accuracy, entry, on_device_of
-from robustlens.evaluation.ledger import put_aside
-from robustlens.evaluation.records import parse
-from robustlens.evaluation.scale import check_scale
+from robustlens.errors import InputError, UnknownName
+from robustlens.evaluation import Evaluation, attacked_accuracy, entry
 from robustlens.files import digest_json, write_json
 from robustlens.processes import main_process
 from robustlens.provenance import Provenance, clock
+from robustlens.subject import Prepared, bring, prepare, probe
 
+WITHOUT_GRADIENT = ("square", "hopskipjump", "random_search", "autoattack")
+"""Attacks that work, or go on, where a model has no gradient."""
 SETTINGS = ("version", "steps", "restarts", "queries")
 """Flags that are an attack's settings, where it has them."""
 
@@ -35,12 +35,17 @@ class Evaluate(flags.Evaluate):
         attack = self._attack()
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch size {self.batch_size}", "at least 1", "change --batch-size")
-        found = brought(self.weights, self.model, device(self.device))
-        model = found.model
-        data = on_device_of(model, images(self.data, self.split, self.size, [found]))
-        data = limited(data, self.limit)
-        check_scale(attack.ball, data.shape)
-        probe(model, data, attack=self.attack)
+        subject = bring(self.model, weights=self.weights, device=device(self.device))
+        ready = prepare(
+            [subject],
+            self.data,
+            split=self.split,
+            size=self.size,
+            limit=self.limit,
+            ball=attack.ball,
+        )
+        model, data = subject.model, ready.data
+        probe(model, data, gradient=self.attack not in WITHOUT_GRADIENT)
         save = self.records or Path("runs/evaluations") / f"{self._digest()}.jsonl"
         with clock() as seconds:
             result = self._measured(model, data, attack, save)
@@ -49,7 +54,7 @@ class Evaluate(flags.Evaluate):
             name = self.model or str(self.weights)
             board = entry(result, data=data.name, eps=self.eps, architecture=_kind(model))
             write_json(self.board, {**board, "name": name})
-        return _answer(result, data, where, save)
+        return _answer(result, ready, where, save)
 
     def _measured(self, model: nn.Module, data: Dataset, attack: Bound, save: Path) -> Evaluation:
         """Measure, going on with the same run; another run's records are put aside, never lost."""
@@ -60,19 +65,7 @@ class Evaluate(flags.Evaluate):
             )
 
         size = self.batch_size or usual_batch(len(data))
-        if self.anew:
-            put_aside(save)
-        try:
-            try:
-                return measured()
-            except AnotherRun as error:
-                if self.resume:
-                    raise
-                put_aside(save, error.received)
-                return measured()
-        except KeyboardInterrupt:
-            saved = f"{rows_saved(save)} of {len(data)} rows are saved in {save}"
-            raise KeyboardInterrupt(saved) from None
+        return going_on(measured, save, total=len(data), resume=self.resume, anew=self.anew)
 
     def _attack(self) -> Bound:
         if self.attack not in ATTACKS:
@@ -108,18 +101,15 @@ def usual_batch(n: int) -> int:
     return 250 if n <= 32 else min(250, max(16, -(-n // 4)))
 
 
-def rows_saved(save: Path) -> int:
-    """Return how many rows are in a file of records and its parts, 0 of none."""
-    parts = [save, *save.parent.glob(f"{save.name}.part*")]
-    return sum(len(parse(part)[1]) for part in parts if part.exists() and part.stat().st_size)
-
-
-def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) -> Answer:
+def _answer(result: Evaluation, ready: Prepared, where: Provenance, save: Path) -> Answer:
+    data = ready.data
     numbers = {"clean accuracy": result.clean, result.name: result.rate}
     per_class = {data.classes[k]: rate for k, rate in result.per_class().items()}
     payload = {
         "images": described(data),
         "reading": reading(data),
+        "models": [subject.as_dict() for subject in ready.subjects],
+        "notes": list(ready.notes),
         "numbers": {name: rate._asdict() for name, rate in numbers.items()},
         "broken_by": result.broken_by(),
         "unconfirmed": result.unconfirmed,
@@ -130,7 +120,7 @@ def _answer(result: Evaluation, data: Dataset, where: Provenance, save: Path) ->
     }
     broken = result.broken_by()
     lines = [f"{heading(data)}, 95 % intervals, {where.seconds:.0f} s"]
-    lines += about(data)
+    lines += about(ready)
     lines += [f"  {name}: {rate}" for name, rate in numbers.items()]
     lines += [f"  broken {name}: {count}" for name, count in broken.items()]
     if result.unconfirmed:

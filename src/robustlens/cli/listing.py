@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from robustlens.cli.command import Answer, Command, columns
-from robustlens.cli.models import short
 from robustlens.data import places
 from robustlens.data.table import SOURCES, Source
 from robustlens.nets.cards import card_of
 from robustlens.presets import PRESETS
 from robustlens.studies.claims import CLAIMS
 from robustlens.studies.listed import LISTED
-from robustlens.zoo.measure import Measured
 from robustlens.zoo.places import find, folders
 from robustlens.zoo.table import Entry, entries
 
@@ -124,23 +122,26 @@ class ModelsList(Command):
     def run(self) -> Answer:
         """List them."""
         shipped = list(entries().values())
-        trained = [
-            {"path": str(path), "validation": card_of(path).get("validation", {})}
-            for path in sorted(self.folder.glob("*/weights.safetensors"))
-        ]
+        paths = sorted(self.folder.glob("*/weights.safetensors"))
+        trained = {str(path): card_of(path) for path in paths}
         heads = ["shipped", "ball", "clean", "PGD-20", "AutoAttack", "weights"]
         lines = columns(heads, [_line(item) for item in shipped])
         lines += [f"\ntrained into {self.folder}"]
-        lines += [f"{row['path']}  {short(row['validation'])}" for row in trained] or [
+        best = {path: card.validation for path, card in trained.items()}
+        lines += [f"{path}  {found.short if found else ''}" for path, found in best.items()] or [
             f"no models in {self.folder}; robustlens train makes one"
         ]
-        payload = {"shipped": [_row(item) for item in shipped], "models": trained}
+        models = [
+            {"path": path, "validation": card.get("validation", {})}
+            for path, card in trained.items()
+        ]
+        payload = {"shipped": [_row(item) for item in shipped], "models": models}
         return Answer(payload, "\n".join(lines))
 
 
 def _line(item: Entry) -> list[str]:
     """Return a shipped model as the cells of a row."""
-    clean, pgd, ensemble, *_ = (Measured.read(row) for row in item.card["evaluation"]["numbers"])
+    clean, pgd, ensemble, *_ = item.tested.numbers
     rates = [f"{m.rate} n {m.rate.n}" for m in (clean, pgd, ensemble)]
     return [item.name, f"{pgd.trial.norm} {pgd.trial.eps}", *rates, _place(item)]
 
@@ -153,5 +154,5 @@ def _place(item: Entry) -> str:
 
 def _row(item: Entry) -> dict[str, Any]:
     folder = find(item)
-    numbers = item.card["evaluation"]["numbers"]
+    numbers = [row.as_dict() for row in item.tested.numbers]
     return {"name": item.name, "folder": folder and str(folder), "numbers": numbers}

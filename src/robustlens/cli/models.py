@@ -1,19 +1,13 @@
 """What the commands about models say in the same words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from robustlens.cli.command import columns
+from robustlens.nets.cards import Card
 from robustlens.progress import lasting
 from robustlens.rate import Rate
-from robustlens.zoo.measure import Measured
-
-
-def short(validation: Mapping[str, Any]) -> str:
-    """Return the accuracies of the selected epoch in words."""
-    clean, attacked = validation.get("clean_accuracy"), validation.get("pgd_accuracy")
-    words = [] if clean is None else [f"clean accuracy {clean:.1%}"]
-    return ", ".join(words + ([] if attacked is None else [f"PGD accuracy {attacked:.1%}"]))
+from robustlens.zoo.measure import Tested
+from robustlens.zoo.table import File
 
 
 def extremes(rates: Mapping[str, Rate]) -> list[str]:
@@ -33,55 +27,51 @@ def _sharing(rates: Mapping[str, Rate], value: float) -> str:
     return f"classes: {', '.join(names[:3])}{more}, {value:.1%} each"
 
 
-def told(card: Mapping[str, Any]) -> list[str]:
+def told(card: Card) -> list[str]:
     """Return a card for people: of a shipped model, of a trained one, or of any checkpoint."""
     rows = [row for part in (_net, _training, _selected, _measured, _files) for row in part(card)]
     return columns(("", ""), rows)[1:]
 
 
-def _net(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    rows = []
-    if "architecture" in card:
-        from robustlens.nets import Architecture  # which needs torch
-
-        net = Architecture(**card["architecture"])
+def _net(card: Card) -> Sequence[tuple[str, str]]:
+    rows, net = [("for", card.purpose)] if card.purpose else [], card.architecture
+    if net is not None:
         shape = f"{net.channels} x {net.size} x {net.size}"
         rows.append(("net", f"{net.short}, for images of {shape}"))
-    if classes := card.get("classes"):
-        rows.append(("classes", ", ".join(classes)))
-    return rows
+    return rows + ([("classes", ", ".join(card.classes))] if card.classes else [])
 
 
-def _training(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    origin = card.get("training") or card.get("provenance")
-    if not origin:
+def _training(card: Card) -> Sequence[tuple[str, str]]:
+    origin = card.origin
+    if origin is None:
         return []
-    data = ", ".join(f"{name} (digest {digest})" for name, digest in origin["data"].items())
-    where = f"{lasting(origin['seconds'])} on {origin['device']}, {origin['date']}"
-    return [("trained by", origin["command"]), ("on", data), ("in", where)]
+    data = ", ".join(f"{name} (digest {digest})" for name, digest in origin.data.items())
+    where = f"{lasting(origin.seconds)} on {origin.device}, {origin.date}"
+    return [("trained by", origin.command), ("on", data), ("in", where)]
 
 
-def _selected(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    found = card.get("validation", {})
-    if not short(found):
+def _selected(card: Card) -> Sequence[tuple[str, str]]:
+    best = card.validation
+    if best is None or not best.short:
         return []
-    return [("validation", f"{short(found)}; epoch {found['epoch']}, which these images selected")]
+    return [("validation", f"{best.short}; epoch {best.epoch}, which these images selected")]
 
 
-def _measured(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    found = card.get("evaluation")
-    if not found:
+def _measured(card: Card) -> Sequence[tuple[str, str]]:
+    found = Tested.read(card)
+    if found is None:
         return []
-    size = f" at {found['size']} pixels" if found.get("size") else ""
-    heads = ["test images", *[""] * (len(found["numbers"]) - 1)]
-    rows = [str(Measured.read(row)) for row in found["numbers"]]
-    rows[0] += f" ({found['data']}{size})"
+    size = f" at {found.size} pixels" if found.size else ""
+    heads = ["test images", *[""] * (len(found.numbers) - 1)]
+    rows = list(map(str, found.numbers))
+    rows[0] += f" ({found.data}{size})"
     return list(zip(heads, rows, strict=True))
 
 
-def _files(card: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    rows = [("licence", card["licence"])] if "licence" in card else []
+def _files(card: Card) -> Sequence[tuple[str, str]]:
+    licence = card.entry("licence", str)
+    rows = [("licence", licence)] if licence is not None else []
     return rows + [
-        ("file", f"{file['name']}, {file['bytes'] / 1e6:.2f} MB, SHA-256 {file['sha256']}")
-        for file in card.get("files", ())
+        ("file", f"{file.name}, {file.bytes / 1e6:.2f} MB, SHA-256 {file.sha256}")
+        for file in card.entry("files", tuple[File, ...]) or ()
     ]

@@ -3,15 +3,13 @@
 from dataclasses import asdict
 
 from robustlens.balls import ball
-from robustlens.cli.bring import ask, brought
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import measure as flags
-from robustlens.cli.images import about, described, heading, images, reading
+from robustlens.cli.images import about, described, heading, reading
 from robustlens.errors import InputError
-from robustlens.evaluation import on_device_of
-from robustlens.evaluation.scale import check_scale
 from robustlens.provenance import clock
 from robustlens.sanity import Outcome, check_model
+from robustlens.subject import ask, bring, prepare
 
 
 class Sanity(flags.Sanity):
@@ -20,10 +18,9 @@ class Sanity(flags.Sanity):
     def run(self) -> Answer:
         """Check it."""
         within = ball(self.norm, self.eps)
-        found = brought(self.weights, self.model, device(self.device))
-        model = found.model
-        data = on_device_of(model, images(self.data, self.split, self.size, [found]))
-        check_scale(within, data.shape)
+        subject = bring(self.model, weights=self.weights, device=device(self.device))
+        ready = prepare([subject], self.data, split=self.split, size=self.size, ball=within)
+        model, data = subject.model, ready.data
         if self.limit < 1:
             raise InputError(f"--limit {self.limit}", "at least 1 image", "change --limit")
         ask(model, data)
@@ -39,10 +36,12 @@ class Sanity(flags.Sanity):
         foot += f", {left} could not be made" * bool(left)
         foot += f"; undecided, with so few images: {', '.join(unsure)}" * bool(unsure)
         head = f"{heading(data)}; at most {self.limit} are looked at"
-        head = "\n".join([head, *about(data)])
+        head = "\n".join([head, *about(ready)])
         payload = {
             "images": described(data),
             "reading": reading(data),
+            "models": [subject.as_dict() for subject in ready.subjects],
+            "notes": list(ready.notes),
             "checks": [{**asdict(check), "outcome": check.outcome.value} for check in checks],
             "warned": warned,
             "undecided": unsure,

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 import tyro
 
-from robustlens.cli.command import Answer, columns, device
+from robustlens.cli.command import NUMBERS, Answer, columns, device
 from robustlens.cli.flags import train as flags
 from robustlens.cli.images import described, heading
-from robustlens.cli.models import short
 from robustlens.data import Dataset
 from robustlens.data.sources import splits
 from robustlens.errors import InputError
@@ -43,6 +42,7 @@ class Train(flags.Train):
             prog="robustlens train",
             description=cleandoc(flags.Train.__doc__ or ""),
             config=(tyro.conf.OmitArgPrefixes,),
+            registry=NUMBERS,
         )
 
     def run(self) -> Answer:
@@ -54,13 +54,14 @@ class Train(flags.Train):
             return _rehearsed(rehearse(self.recipe, where), where)
         _, card = fit(self.recipe, self.out, where)
         weights = self.out / self.recipe.name / "weights.safetensors"
-        best = card["validation"]
+        best = card.validation
+        assert best is not None, "`fit` says which epoch it took"
         own = None if splits(self.recipe.data) else self.recipe.dataset()
         held = "" if own is None else f"{heading(own)}\n"
         text = (
             f"{held}{weights}\n"
-            f"epoch {best['epoch']} of {self.recipe.training.epochs}, on validation "
-            f"images: {short(best) or 'none were set aside'}"
+            f"epoch {best.epoch} of {self.recipe.training.epochs}, on validation "
+            f"images: {best.short or 'none were set aside'}"
             f"\nnext: {_next(self.recipe, weights, own)}"
         )
         images = {} if own is None else {"images": described(own)}

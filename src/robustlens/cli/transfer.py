@@ -5,15 +5,13 @@ from pathlib import Path
 
 from robustlens.attacks import ATTACKS, bind
 from robustlens.balls import ball
-from robustlens.cli.bring import brought, probe
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import measure as flags
-from robustlens.cli.images import about, described, heading, images, limited, reading
+from robustlens.cli.images import about, described, heading, reading
 from robustlens.errors import InputError, UnknownName
-from robustlens.evaluation import on_device_of, transfer_matrix
-from robustlens.evaluation.scale import check_scale
-from robustlens.nets import Checkpoint
+from robustlens.evaluation import transfer_matrix
 from robustlens.provenance import clock
+from robustlens.subject import Subject, bring, prepare, probe
 
 
 class Transfer(flags.Transfer):
@@ -25,12 +23,16 @@ class Transfer(flags.Transfer):
             raise UnknownName("attack", self.attack, ATTACKS)
         within = ball(self.norm, self.eps)
         found = self._models()
-        models = {name: checkpoint.model for name, checkpoint in found.items()}
-        first = next(iter(models.values()))
-        chosen = images(self.data, self.split, self.size, list(found.values()))
-        data = on_device_of(first, chosen)
-        data = limited(data, self.limit)
-        check_scale(within, data.shape)
+        models = {name: subject.model for name, subject in found.items()}
+        ready = prepare(
+            list(found.values()),
+            self.data,
+            split=self.split,
+            size=self.size,
+            limit=self.limit,
+            ball=within,
+        )
+        data = ready.data
         for model in models.values():
             probe(model, data)
         attack = bind(ATTACKS[self.attack], within, steps=self.steps)
@@ -47,15 +49,17 @@ class Transfer(flags.Transfer):
         payload = {
             "images": described(data),
             "reading": reading(data),
+            "models": [subject.as_dict() for subject in ready.subjects],
+            "notes": list(ready.notes),
             "attack": table.attack,
             "pairs": cells,
             "clean accuracy": clean,
             "provenance": where.as_dict(),
         }
         head = f"{heading(data)}, {table.attack}, 95 % intervals, {where.seconds:.0f} s"
-        return Answer(payload, "\n".join([head, *about(data), "", str(table)]))
+        return Answer(payload, "\n".join([head, *about(ready), "", str(table)]))
 
-    def _models(self) -> dict[str, Checkpoint]:
+    def _models(self) -> dict[str, Subject]:
         if len(self.weights) < 2:
             raise InputError(f"--weights names {len(self.weights)} of them", "two or more models")
         names = self.names or _names(self.weights)
@@ -67,7 +71,8 @@ class Transfer(flags.Transfer):
             )
         where = device(self.device)
         return {
-            name: brought(path, None, where) for name, path in zip(names, self.weights, strict=True)
+            name: bring(weights=path, device=where)
+            for name, path in zip(names, self.weights, strict=True)
         }
 
 

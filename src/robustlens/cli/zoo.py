@@ -6,6 +6,7 @@ from typing import Any
 from robustlens.cli.command import Answer, columns, device
 from robustlens.cli.flags import models as flags
 from robustlens.cli.models import told
+from robustlens.decoding import encode
 from robustlens.nets.checkpoints import read
 from robustlens.zoo import Outcome, Verdict, entries, entry, get, verify
 
@@ -16,7 +17,7 @@ class ModelsShow(flags.ModelsShow):
     def run(self) -> Answer:
         """Show it."""
         shipped = entries().get(str(self.model))
-        card = dict(shipped.card) if shipped is not None else read(self.model)[1]
+        card = shipped.card if shipped is not None else read(self.model)[1]
         return Answer(card, "\n".join([str(self.model), *(f"  {line}" for line in told(card))]))
 
 
@@ -62,7 +63,7 @@ def _row_of(verdict: Verdict) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
         "numbers": [
-            {"name": m.name, "card": m.rate._asdict(), "now": now._asdict()}
+            {"name": m.name, "card": encode(m.rate), "now": encode(now)}
             for m, now in verdict.numbers
         ],
     }

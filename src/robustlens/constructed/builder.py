@@ -18,17 +18,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from robustlens.bounds import clopper_pearson
-from robustlens.data import Dataset, batches, open_saved, save
+from robustlens.data import Dataset, open_saved, save
 from robustlens.data.augment import unit
 from robustlens.data.saved import CARD, read_card
+from robustlens.data.walk import walk
+from robustlens.decoding import encode
 from robustlens.errors import InputError
 from robustlens.evaluation.identity import differences, look, probes
 from robustlens.files import AnyPath, as_path, read_json, write_json
 from robustlens.modes import frozen
 from robustlens.nets import logits
 from robustlens.nets.checkpoints import digest_of, read_tensors, write_tensors
-from robustlens.progress import bar
+from robustlens.rate import Rate
 from robustlens.types import Images, Labels
 
 DROPPED = -1
@@ -88,14 +89,12 @@ def build(
         _same(place, read_card(place), identity)
         return open_saved(place)
     _begin(parts, identity)
-    with frozen(nn.ModuleList(models)), bar(f"building {name}", len(source)) as advance:
-        for start, (x, y) in zip(
-            range(0, len(source), batch_size), batches(source, batch_size), strict=True
-        ):
-            path = _part(parts, start)
-            if not path.exists():
-                write_tensors(path, _measured(models[0], x, make(x, y, start)), {})
-            advance(len(x))
+    starts = range(0, len(source), batch_size)
+    todo = [start for start in starts if not _part(parts, start).exists()]
+    done = sum(min(batch_size, len(source) - start) for start in set(starts) - set(todo))
+    with frozen(nn.ModuleList(models)):
+        for start, x, y in walk(source, batch_size, f"building {name}", todo=todo, done=done):
+            write_tensors(_part(parts, start), _measured(models[0], x, make(x, y, start)), {})
     data, facts = _joined(parts, source, name, batch_size)
     save(data, place, card=identity | facts)
     shutil.rmtree(parts)
@@ -141,19 +140,16 @@ def _joined(
     data = Dataset(whole["images"], whole["labels"], source.classes, name)
     hits, n = int(whole["hit"].sum()), len(data)
     facts = {
-        "hit rate": _share(hits, n),
-        "labels that are those of the source": _share(int((whole["labels"] == was).sum()), n),
+        "hit rate": encode(Rate.share(hits, n)),
+        "labels that are those of the source": encode(
+            Rate.share(int((whole["labels"] == was).sum()), n)
+        ),
         "distance": {
             norm: {"mean": float(whole[norm].mean()), "largest": float(whole[norm].max())}
             for norm in ("l2", "linf")
         },
     }
     return data, facts
-
-
-def _share(hits: int, n: int) -> dict[str, Any]:
-    low, high = clopper_pearson(hits, n)
-    return {"value": hits / n, "low": low, "high": high, "n": n}
 
 
 def _part(parts: Path, start: int) -> Path:

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from robustlens.ascend import ascend
+from robustlens.balls import Ball
 from robustlens.balls import ball as make_ball
-from robustlens.constructed.builder import Made, build
+from robustlens.constructed.builder import Made, Make, build
 from robustlens.constructed.kinds import Hold
 from robustlens.constructed.pushing import AS_IT_IS, Push, quick
 from robustlens.constructed.sources import fitting
@@ -25,7 +26,7 @@ from robustlens.files import AnyPath
 from robustlens.nets import Checkpoint
 from robustlens.rules import Steepest
 from robustlens.streams import stream
-from robustlens.types import Images, Labels
+from robustlens.types import Images, Labels, Model
 
 
 def random_targets(labels: Labels, classes: int, seed: int) -> Labels:
@@ -117,22 +118,11 @@ def relabelled(
         InputError: nets that do not fit the images (see `fitting`), bad settings, another build in
             the folder.
     """
-    if steps < 1 or not step_size > 0:
-        raise InputError(
-            f"steps {steps}, step_size {step_size}", "steps >= 1, step_size > 0", "change them"
-        )
+    _check(steps, step_size)
     within, wanted = make_ball(norm, eps), targets_of(source, targets, seed)
-    friends, enemies = ([fitting(one, source) for one in nets] for nets in ((net, *also), against))
-    asked, avoided = (
-        [quick(one, source) if twin else one for one in nets] for nets in (friends, enemies)
-    )
+    friends, asked = _nets((net, *also), source, twin)
+    enemies, avoided = _nets(against, source, twin)
     push = Push(asked, avoided, penalty, hold, augment, seed)
-
-    def make(x: Images, y: Labels, start: int) -> Made:
-        target = wanted[start : start + len(x)].to(x.device)
-        goal = push.goal(x, y, target, start)
-        return Made(ascend(goal, x, within, Steepest(step_size), steps=steps).best, target)
-
     recipe = {
         "kind": "relabelled",
         "targets": targets,
@@ -145,14 +135,39 @@ def relabelled(
         "augment": str(augment),
         "twin": twin,
     } | ({} if hold == "class" else {"hold": hold})
-    name = f"{source.name} relabelled {targets} {within}"
     return build(
         source,
-        make,
+        _pushed(push, wanted, within, Steepest(step_size), steps),
         folder,
-        name=name,
+        name=f"{source.name} relabelled {targets} {within}",
         recipe=recipe,
         models=[*friends, *enemies],
         seed=seed,
         batch_size=batch_size,
     )
+
+
+def _pushed(push: Push, wanted: Labels, within: Ball, rule: Steepest, steps: int) -> Make:
+    """Return how a batch that begins at an image of the source is made."""
+
+    def make(x: Images, y: Labels, start: int) -> Made:
+        target = wanted[start : start + len(x)].to(x.device)
+        goal = push.goal(x, y, target, start)
+        return Made(ascend(goal, x, within, rule, steps=steps).best, target)
+
+    return make
+
+
+def _nets(
+    nets: Sequence[nn.Module | Checkpoint], source: Dataset, twin: bool
+) -> tuple[list[nn.Module], list[Model]]:
+    """Return the nets, which fit the images, and those that are searched on in their place."""
+    fit = [fitting(one, source) for one in nets]
+    return fit, [quick(one, source) if twin else one for one in fit]
+
+
+def _check(steps: int, step_size: float) -> None:
+    if steps < 1 or not step_size > 0:
+        raise InputError(
+            f"steps {steps}, step_size {step_size}", "steps >= 1, step_size > 0", "change them"
+        )

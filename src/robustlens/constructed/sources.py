@@ -15,6 +15,7 @@ from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.modes import frozen
 from robustlens.nets import Checkpoint, logits
+from robustlens.nets.cards import Card
 from robustlens.objectives import toward, weighted
 from robustlens.sanity.check import Outcome
 from robustlens.sanity.inputs import normalisation
@@ -32,7 +33,7 @@ def fitting(net: nn.Module | Checkpoint, data: Dataset) -> nn.Module:
             logits, it wants images normalised in another way, or it is right no more often than
             by chance.
     """
-    model, card = net if isinstance(net, Checkpoint) else (net, {})
+    model, card = net if isinstance(net, Checkpoint) else (net, Card())
     _check_card(card, data)
     part = data.take(min(LOOKED_AT, len(data)))
     x, y = unit(part.images), part.labels
@@ -60,17 +61,16 @@ def fitting(net: nn.Module | Checkpoint, data: Dataset) -> nn.Module:
     return model
 
 
-def _check_card(card: dict[str, object], data: Dataset) -> None:
-    classes = card.get("classes")
-    if isinstance(classes, list) and tuple(classes) != data.classes:
+def _check_card(card: Card, data: Dataset) -> None:
+    classes, built = card.classes, card.architecture
+    if classes and classes != data.classes:
         raise InputError(
-            f"a model of the classes {', '.join(map(str, classes))}",
+            f"a model of the classes {', '.join(classes)}",
             f"those of {data.name}: {', '.join(data.classes)}",
             "use a model of the same classes, or `nets.among` where it knows these and more",
         )
-    built = card.get("architecture")
-    if isinstance(built, dict):
-        was = (built.get("channels"), built.get("size"))
+    if built is not None:
+        was = (built.channels, built.size)
         if was != (data.shape[0], max(data.shape[1:])):
             raise InputError(
                 f"a model of {was[0]} channels and {was[1]} pixels",

@@ -117,6 +117,10 @@ class Dataset:
         by_rank = torch.argsort(_ranks(labels) * len(self.classes) + labels)
         return self.subset(by_rank[:n].sort().values)
 
+    def limited(self, n: int) -> "Dataset":
+        """Return `take(n)`, or all of them for 0, as a limit says in flags and configs."""
+        return self.take(n) if n else self
+
     def split(self, fraction: float, seed: int) -> "Split":
         """Return the data set in two, `part` with `fraction` of every class and `rest`.
 

@@ -96,6 +96,17 @@ def listings(folder: Path, notes: Notes) -> dict[str, Listing]:
     return found
 
 
+def is_flat(folder: Path) -> bool:
+    """Say whether pictures lie in a folder that has no folders in it."""
+    inside = _children(folder)
+    return any(map(_is_picture, inside)) and not any(child.is_dir() for child in inside)
+
+
+def flat(folder: Path, notes: Notes) -> list[Path]:
+    """Return the pictures that lie in such a folder, sorted; count in `notes` what is left out."""
+    return _pictures(folder, notes)
+
+
 def readable(name: str) -> str:
     """Return a file's name as text: bytes that are no UTF-8 are read as Latin-1."""
     try:

@@ -56,7 +56,7 @@ def look(path: Path) -> Look:
         width, height = image.size
         # Pillow itself turns a TIFF, and says its upright size.
         sideways = image.format != "TIFF" and (_orientation(image) or 0) >= 5
-        alpha = image.mode[-1] in "Aa" or "transparency" in image.info
+        alpha = _has_alpha(image)
         # A second frame of an MPO is a thumbnail or the other eye, and no page.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         size = (height, width) if sideways else (width, height)
@@ -76,6 +76,29 @@ def upright(path: Path, mode: str, expected: tuple[int, int]) -> Image.Image:
         if found.size != expected:
             raise ValueError(f"its header says {expected} pixels, its data are {found.size}")
         return found
+
+
+def opacity(path: Path, expected: tuple[int, int]) -> Image.Image | None:
+    """Return how opaque each pixel is, mode "L", upright as `upright` is; None without alpha.
+
+    Raises `InputError`, with the path, when it cannot be read.
+    """
+    with _opened(path) as image:
+        image.load()
+        if not _has_alpha(image):
+            return None
+        turn = UPRIGHT.get(_orientation(image) or 1)
+        if image.mode in ("La", "RGBa"):
+            image = image.convert(image.mode.upper())
+        found = image.convert("RGBA").getchannel("A")
+        found = found if turn is None else found.transpose(turn)
+        if found.size != expected:
+            raise ValueError(f"its header says {expected} pixels, its data are {found.size}")
+        return found
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode[-1] in "Aa" or "transparency" in image.info
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

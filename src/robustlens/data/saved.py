@@ -8,6 +8,7 @@ This is also the road for data that do not fit in memory.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from robustlens import files
 from robustlens.data.dataset import CHUNK, Dataset, chunks
+from robustlens.decoding import decode, encode
 from robustlens.errors import InputError
 from robustlens.progress import bar
 
@@ -29,13 +31,11 @@ def save(data: Dataset, folder: files.AnyPath, *, card: Mapping[str, Any] | None
     `InputError` when the folder cannot be written, or when `card` names an entry of ours.
     """
     folder = files.as_path(folder)
-    own = {
-        "name": data.name,
-        "classes": list(data.classes),
-        "n": len(data),
-        "shape": list(data.shape),
-        "digest": data.digest,
-    }
+    own: dict[str, Any] = encode(
+        Contents(
+            name=data.name, classes=data.classes, n=len(data), shape=data.shape, digest=data.digest
+        )
+    )
     if taken := own.keys() & (card or {}).keys():
         raise InputError(f"card has {', '.join(sorted(taken))}", "other names", "rename in card")
     _remove(folder / CARD)
@@ -45,6 +45,17 @@ def save(data: Dataset, folder: files.AnyPath, *, card: Mapping[str, Any] | None
     files.write_json(folder / CARD, own | dict(card or {}))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What the card of every saved set says: its `save` writes these entries first."""
+
+    name: str
+    classes: tuple[str, ...]
+    n: int
+    shape: tuple[int, ...]  # of an image
+    digest: str
+
+
 def open_saved(folder: files.AnyPath) -> Dataset:
     """Return the data set that `save` wrote to `folder`, its images memory-mapped.
 
@@ -52,14 +63,14 @@ def open_saved(folder: files.AnyPath) -> Dataset:
     missing, cut short or does not agree with the card.
     """
     folder = files.as_path(folder)
-    card = read_card(folder)
-    images = _array(folder / IMAGES, (card["n"], *card["shape"]), np.dtype(np.uint8))
-    labels = _array(folder / LABELS, (card["n"],), np.dtype(np.int64))
+    said = contents(folder)
+    images = _array(folder / IMAGES, (said.n, *said.shape), np.dtype(np.uint8))
+    labels = _array(folder / LABELS, (said.n,), np.dtype(np.int64))
     return Dataset(
         torch.from_numpy(images),
         torch.from_numpy(np.array(labels)),
-        tuple(card["classes"]),
-        card["name"],
+        said.classes,
+        said.name,
     )
 
 
@@ -70,10 +81,20 @@ def read_card(folder: files.AnyPath) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unusable(path, str(error)) from error
-    absent = {"name", "classes", "n", "shape", "digest"} - set(card if type(card) is dict else ())
+    absent = {one.name for one in fields(Contents)} - set(card if type(card) is dict else ())
     if absent:
         raise _unusable(path, f"it has no {', '.join(sorted(absent))}")
+    try:
+        decode(Contents, card, "it")
+    except InputError as error:
+        raise _unusable(path, f"{error.received}, expected {error.expected}") from error
     return dict(card)
+
+
+def contents(folder: files.AnyPath) -> Contents:
+    """Return what the card in `folder` says as every card does; raises as `read_card`."""
+    found: Contents = decode(Contents, read_card(folder), CARD)
+    return found
 
 
 def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:

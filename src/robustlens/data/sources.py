@@ -3,6 +3,7 @@
     data = load("fashion")                      # comes with the package
     data = load("cifar10", "test")              # `robustlens data get cifar10` first
     data = load("./photos", "all", size=64)     # photos/CLASS/*.jpg
+    data = load("list.csv", "all", size=64)     # a line for each picture: file, label
 
 Everything is uint8 (n, c, h, w) in the original order; `SOURCES` is the table of names.
 """
@@ -13,31 +14,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robustlens.data import arrays, cifar, folder, saved
+from robustlens.data import arrays, cifar, folder, listing, manifest, saved
 from robustlens.data.dataset import Dataset, Piece
+from robustlens.data.framing import Framing, Size, framed
 from robustlens.data.holdout import words
+from robustlens.data.packed import planes
 from robustlens.data.table import SOURCES
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath
 from robustlens.progress import say_once
 
+KINDS = "a folder, .npz, .tar.gz, .csv or .json"
 SPLITS = ("train", "test", "all")
 PART = 512
 """Images shrunk at once."""
 
 
-def load(name: AnyPath, split: str = "train", *, size: int | None = None) -> Dataset:
+def load(name: AnyPath, split: str = "train", *, size: Size = None) -> Dataset:
     """Return the "train" or "test" images, or "all", of a source in `SOURCES`, or of a path.
 
     A path is a folder of class folders, a folder written by `save` (or one that holds two such,
-    train and test), an npz with `x` and `y`, or CIFAR's own folder or archive. `size` crops the
-    images of class folders to a square and resizes them; square images of other data are shrunk
-    by a whole factor, each pixel the mean of a block. The test images of a constructed set are
-    the untouched ones of the data it was made of.
+    train and test), an npz with `x` and `y`, a CSV or JSON that lists files and labels, or CIFAR's
+    own folder or archive. `size` crops pictures to a square and resizes them, or does what a
+    `Framing` says; square images of other data are shrunk by a whole factor, each pixel the mean
+    of a block. The test images of a constructed set are the untouched ones of the data it was
+    made of.
 
     Data without splits of their own (class folders, an npz with `x` alone) are cut: "test" is a
     fixed fifth of every class, "train" the rest, always the same, and a line on standard error
@@ -48,7 +55,7 @@ def load(name: AnyPath, split: str = "train", *, size: int | None = None) -> Dat
     """
     if split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
-    if size is not None and size < 1:
+    if isinstance(size, int) and size < 1:
         raise InputError(f"size is {size}", "at least 1 pixel", "change --size")
     name = os.fspath(name)
     own = splits(name)
@@ -90,15 +97,52 @@ def measured_split(name: str) -> str:
     return "test" if own else "all"
 
 
-def _read(name: str, split: str, size: int | None) -> Dataset:
+def pictured(name: AnyPath) -> bool:
+    """Say whether data are pictures, which can have any sizes."""
+    name = os.fspath(name)
+    return name not in SOURCES and _reader(_existing(name)).resizes
+
+
+def unlabelled(name: AnyPath) -> bool:
+    """Say whether data are pictures without labels, lying in a folder without folders."""
+    name = os.fspath(name)
+    return name not in SOURCES and (path := _existing(name)).is_dir() and listing.is_flat(path)
+
+
+def load_unlabelled(name: AnyPath, *, size: Size = None) -> Dataset:
+    """Return the pictures of such a folder, all of one class; raise `InputError` as `load`."""
+    return folder.read_flat(_existing(os.fspath(name)), size)
+
+
+def framed_images(data: Dataset, how: Framing) -> Dataset:
+    """Return data in a frame, as pictures are brought into it; `reading` says from which size."""
+    _, height, width = data.shape
+    wanted = how.channels or data.shape[0]
+    if (wanted, height, width) == (data.shape[0], how.height, how.width) and not how.cuts:
+        return data
+    mode = "L" if wanted == 1 else "RGB"
+    pixels = (i.permute(1, 2, 0).squeeze(2).cpu().numpy() for i in data.images)
+    images = [planes(framed(Image.fromarray(p).convert(mode), how)) for p in pixels]
+    stacked = torch.from_numpy(np.stack(images)).to(data.images.device)
+    resized = f"{how}; they were {width}x{height} ({len(data)})"
+    return replace(data, images=stacked, reading=data.reading._replace(resized=resized))
+
+
+def _read(name: str, split: str, size: Size) -> Dataset:
     if name in SOURCES:
         return _sized(SOURCES[name].load(split), size)
     path = _existing(name)
+    reader = _reader(path)
+    found = reader.read(path, split, size)
+    return found if reader.resizes else _sized(found, size)
+
+
+def _reader(path: Path) -> "Reader":
+    """Return how a path is read; raise `InputError` for one that nothing reads."""
     for reader in READERS:
         if reader.recognise(path):
-            found = reader.read(path, split, size)
-            return found if reader.resizes else _sized(found, size)
-    raise InputError(f"{path} is a {path.suffix or 'bare'} file", "a folder, .npz or .tar.gz")
+            return reader
+    raise InputError(f"{path} is a {path.suffix or 'bare'} file", KINDS)
 
 
 def _joined(parts: list[Dataset]) -> Dataset:
@@ -118,18 +162,18 @@ def _existing(name: str) -> Path:
     try:
         there = path.exists()
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot look at {name!r}: {error}", "a folder, .npz or .tar.gz"
-        ) from error
+        raise InputError(f"cannot look at {name!r}: {error}", KINDS) from error
     if there:
         return path
     if path.name != name or path.suffix:
-        raise InputError(f"there is no {path}", "a folder, .npz or .tar.gz that exists")
+        raise InputError(f"there is no {path}", f"{KINDS} that exists")
     raise UnknownName("data set (and there is no path of that name)", name, SOURCES)
 
 
-def _sized(data: Dataset, size: int | None) -> Dataset:
+def _sized(data: Dataset, size: Size) -> Dataset:
     _, height, width = data.shape
+    if isinstance(size, Framing):
+        return framed_images(data, size)
     if size is None or (height, width) == (size, size):
         return data
     if height != width or height % size:
@@ -166,7 +210,7 @@ def _source_of(place: Path) -> str:
     return str(source.get("name", "")) if isinstance(source, dict) else ""
 
 
-def _saved(path: Path, split: str, size: int | None) -> Dataset:
+def _saved(path: Path, split: str, size: Size) -> Dataset:
     if (path / split / saved.CARD).is_file():
         return saved.open_saved(path / split)
     place = path if (path / saved.CARD).is_file() else path / "train"
@@ -174,8 +218,8 @@ def _saved(path: Path, split: str, size: int | None) -> Dataset:
         return saved.open_saved(place)
     if (source := _source_of(place)) in SOURCES:
         # A constructed training set: its test images are those of its source.
-        card, found = saved.read_card(place), SOURCES[source].load(split)
-        if (tuple(card["classes"]), tuple(card["shape"])) == (found.classes, found.shape):
+        said, found = saved.contents(place), SOURCES[source].load(split)
+        if (said.classes, said.shape) == (found.classes, found.shape):
             return found
     raise InputError(
         f"the saved data set {path} has no test images",
@@ -189,7 +233,7 @@ class Reader(NamedTuple):
 
     recognise: Callable[[Path], bool]
     splits: Callable[[Path], tuple[str, ...]]
-    read: Callable[[Path, str, int | None], Dataset]
+    read: Callable[[Path, str, Size], Dataset]
     resizes: bool = False  # reads images of any size, to the size asked for
 
 
@@ -197,6 +241,7 @@ READERS = (
     Reader(_is_saved, _saved_splits, _saved),
     Reader(cifar.recognise, lambda path: ("train", "test"), lambda p, s, _: cifar.read(p, s)),
     Reader(arrays.recognise, arrays.splits, lambda p, s, _: arrays.read(p, s)),
+    Reader(manifest.recognise, lambda path: (), manifest.read, resizes=True),
     Reader(Path.is_dir, folder.splits, folder.read, resizes=True),
 )
 """The kinds of paths, tried in this order; class folders come last."""

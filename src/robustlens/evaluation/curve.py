@@ -13,15 +13,17 @@ from torch import Tensor
 
 from robustlens.answers import decision
 from robustlens.attacks import Bound, bind, pgd
-from robustlens.balls import Radius, ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import Dataset
+from robustlens.data.walk import walk
 from robustlens.describe import shown
 from robustlens.errors import InputError
-from robustlens.evaluation.decisions import checked_logits, progress, some_answer
+from robustlens.evaluation.decisions import checked_logits, some_answer
 from robustlens.evaluation.doubtful import second_look
 from robustlens.evaluation.measure import attacked_accuracy
 from robustlens.evaluation.records import UNATTACKED
 from robustlens.modes import frozen
+from robustlens.radii import Radius, parse_eps
 from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Model
@@ -67,7 +69,7 @@ def robustness_curve(
     parts, said = list[Tensor](), list[int]()
     title = f"{shown(method)} {norm}, {len(radii)} radii"
     with second_look(model, data), frozen(model):
-        for _, x, y in progress(data, batch_size, title):
+        for _, x, y in walk(data, batch_size, title):
             clean = decision(checked_logits(model, x, y))
             parts.append(_smallest(model, x, y, clean == y, attacks, radii, seed))
             said += clean.tolist()

@@ -1,15 +1,14 @@
 """What a model decides: its logits, checked before anything is counted."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from robustlens.answers import Answers, is_answer
-from robustlens.data import Dataset, batches
+from robustlens.data import Dataset
 from robustlens.errors import Doubtful, InputError
-from robustlens.progress import bar
 from robustlens.types import Images, Labels, Logits, Model
 
 
@@ -42,14 +41,6 @@ def some_answer(said: Iterable[int]) -> None:
             "finite logits",
             "look for a division by zero or an overflow in the model",
         )
-
-
-def progress(data: Dataset, size: int, title: str) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Walk over batches with a bar: place of the first image, images, labels."""
-    with bar(title, len(data)) as advance:
-        for start, (x, y) in zip(range(0, len(data), size), batches(data, size), strict=True):
-            yield start, x, y
-            advance(len(x))
 
 
 def on_device_of(model: Model, data: Dataset) -> Dataset:

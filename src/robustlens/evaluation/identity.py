@@ -46,6 +46,10 @@ FOLLOWS = {
     "parts": {"model", "answers"},
     "attack": {"name"},
     "surrogates": {"name", "attack"},
+    "noise": {"name"},
+    "plan": {"name"},
+    "n": {"name"},
+    "alpha": {"name"},
 }
 """What need not be named as different where another entry is: it follows."""
 WORDS = {
@@ -54,7 +58,11 @@ WORDS = {
     "attack": "attack's settings",
     "surrogates": "surrogates' answers",
     "batch_size": "batch size",
+    "noise": "settings of the noise",
+    "plan": "settings of the plan",
 }
+UNSHOWN = WORDS.keys() - {"batch_size"}
+"""Entries of a header that are digests or tables: what they were says nothing."""
 
 
 def identity(
@@ -66,23 +74,38 @@ def identity(
     before = settings_of(attack)
     others = [look(other, x) for other in _surrogates(attack)]
     settings = steady(before, settings_of(attack))  # less what the surrogates count
+    size = batch_size if known["together"] or brings_code(attack) else ANY
+    return model_on_data(name, model, known, data, seed=seed, batch_size=size) | {
+        "attack": {key: digest_json(value) for key, value in settings.items()},
+        "surrogates": [other["answers"] for other in others],
+    }
+
+
+def model_on_data(
+    name: str,
+    model: Model,
+    known: Mapping[str, Any],
+    data: Dataset,
+    *,
+    seed: int,
+    batch_size: int | str,
+) -> dict[str, Any]:
+    """Return what any header says of a model, `known` by a `look`, and of the data."""
     is_module = isinstance(model, torch.nn.Module)
     return {
         "name": name,
         "model": digest_of(model) if is_module else known["parts"],
         "data": data.digest,
         "seed": seed,
-        "batch_size": batch_size if known["together"] or brings_code(attack) else ANY,
+        "batch_size": batch_size,
         "parts": known["parts"],
         "answers": known["answers"],
-        "attack": {key: digest_json(value) for key, value in settings.items()},
-        "surrogates": [other["answers"] for other in others],
     }
 
 
-def settings_of(attack: Attack) -> dict[str, Any]:
-    """Return the words of everything that an attack reads, by the name of the setting."""
-    words = described(attack)
+def settings_of(given: Any) -> dict[str, Any]:
+    """Return the words of everything that an attack, say, reads, by the name of the setting."""
+    words = described(given)
     words = words if isinstance(words, dict) else {"a": words}
     inner = [key for key in ("is", "with", "reads") if isinstance(words.get(key), dict)]
     settings = {name: value for key in inner for name, value in words[key].items()}
@@ -93,6 +116,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the names of the entries of two headers that disagree, those that follow left out."""
     other = [k for k in now if before.get(k) != ANY and not _agree(before.get(k), now[k])]
     return [key for key in other if not FOLLOWS.get(key, set()) & set(other)]
+
+
+def other_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return in words by what two headers differ, "" where the run may go on."""
+    other = differences(before, now)
+    if not other:
+        return ""
+    named = ", ".join(WORDS.get(key, key) for key in other)
+    there = ", ".join(str(before[key]) for key in other if key in before and key not in UNSHOWN)
+    settings = ", ".join(other_settings(before, now)) if "attack" in other else ""
+    unsaid = ", ".join(key for key in now if key not in before)
+    return (
+        f"its {named} differ"
+        + (f" ({settings})" if settings else "")
+        + (f" (there {there})" if there else "")
+        + f" (its header, of an older version perhaps, has no {unsaid})" * bool(unsaid)
+    )
 
 
 def other_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

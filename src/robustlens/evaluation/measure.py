@@ -4,7 +4,7 @@ result = attacked_accuracy(model, data, bind(autoattack, L2(0.5)), seed=0, save=
 result.rate                  # Rate(value=0.648, low=0.627, high=0.669, n=2000)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -24,18 +24,17 @@ from robustlens.attacks import (
 from robustlens.attacks.worst import names
 from robustlens.balls import L2, Ball, Linf, radius, unmasked
 from robustlens.data import Dataset, batches
-from robustlens.data.augment import unit
+from robustlens.data.walk import walk
 from robustlens.describe import shown
 from robustlens.errors import InputError
 from robustlens.evaluation.decisions import checked_logits, some_answer
 from robustlens.evaluation.doubtful import second_look, told
 from robustlens.evaluation.identity import identity
-from robustlens.evaluation.ledger import Ledger
-from robustlens.evaluation.records import UNATTACKED, Evaluation, Record
+from robustlens.evaluation.records import RECORDS, UNATTACKED, Evaluation, Record
 from robustlens.files import AnyPath
+from robustlens.journal import Journal
 from robustlens.modes import frozen
 from robustlens.objectives import logit_margin
-from robustlens.progress import Note, bar, within
 from robustlens.rate import Rate
 from robustlens.streams import stream
 from robustlens.types import Attack, Images, Labels, Logits, Model
@@ -47,12 +46,12 @@ def accuracy(model: Model, data: Dataset, *, batch_size: int = 250) -> Evaluatio
     Raises:
         InputError: the model's output does not fit the data, or is not finite for any image.
     """
-    ledger = Ledger.open(None, {}, batch_size=batch_size, total=len(data))
+    journal = Journal.open(None, {}, RECORDS, batch_size=batch_size, total=len(data))
     with second_look(model, data), frozen(model):
-        for start, x, y in _walk(data, batch_size, "clean accuracy", ledger):
+        for start, x, y in walk(data, batch_size, "clean accuracy", todo=journal.todo):
             z = checked_logits(model, x, y)
-            ledger.add(_rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x))))
-    records = tuple(ledger.close())
+            journal.add(_rows(start, z, z, y, unattacked(x, z, y), torch.zeros(len(x))))
+    records = tuple(journal.close())
     some_answer(record.clean for record in records)
     return Evaluation("clean accuracy", records)
 
@@ -94,11 +93,14 @@ def attacked_accuracy(
             name, model, attack, data, seed=seed, batch_size=batch_size
         )  # fmt: skip
         attack = _with_twin(attack, model, data)
-        ledger = Ledger.open(save, header, batch_size=batch_size, total=len(data))
+        journal = Journal.open(save, header, RECORDS, batch_size=batch_size, total=len(data))
         with frozen(model):
-            for start, x, y in _walk(data, batch_size, shown(attack), ledger, _so_far):
-                ledger.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
-        result = Evaluation(name, tuple(ledger.close()))
+            for start, x, y in walk(
+                data, batch_size, shown(attack), todo=journal.todo, done=len(journal.rows),
+                note=lambda: _so_far(journal.rows),
+            ):  # fmt: skip
+                journal.add(_attacked(model, x, y, attack, start, stream(seed, "attack")))
+        result = Evaluation(name, tuple(journal.close()))
     some_answer(record.clean for record in result.records)
     return told(result)
 
@@ -202,25 +204,6 @@ def _rows(
         (torch.zeros_like(y) if found.not_finite is None else found.not_finite).tolist(),
     )
     return [Record(*cells) for cells in zip(*columns, strict=True)]
-
-
-def _walk(
-    data: Dataset,
-    size: int,
-    title: str,
-    ledger: Ledger,
-    note: Callable[[list[Record]], Note] | None = None,
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Walk over what a ledger has to do; `note` of its records stands under the bar."""
-    left = sum(min(size, len(data) - start) for start in ledger.todo)
-    with bar(title, len(ledger.records) + left) as advance:
-        advance(len(ledger.records), note and note(ledger.records))
-        for start in ledger.todo:
-            rows = slice(start, start + size)
-            x, y = unit(data.images[rows]), data.labels[rows]
-            with within(advance, len(x)) as rest:
-                yield start, x, y
-            advance(rest(), note and note(ledger.records))
 
 
 def _so_far(records: list[Record]) -> dict[str, str]:

@@ -6,19 +6,18 @@ result.per_class()              # robust accuracy of each class, with intervals
 merge(result, another)          # the worst of two runs, image by image
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
-from robustlens.files import AnyPath, as_path, to_json, write_text
+from robustlens.evaluation.identity import other_run
+from robustlens.files import AnyPath, as_path
+from robustlens.journal import Kind
 from robustlens.rate import Rate
 
 UNATTACKED = "as it is"
@@ -41,6 +40,10 @@ class Record:
     by: str = ""  # the attack that broke it, "as it is" for none needed, "" if it held
     step: int = -1  # after how many of its gradient steps or queries; -1 if it held
     not_finite: int = 0  # points met at which the answer or the gradient was no number
+
+
+RECORDS = Kind(Record, "the records of an evaluation, as JSON lines", other_run)
+"""Journals of evaluations."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +105,7 @@ class Evaluation:
 
     def write(self, path: AnyPath) -> None:
         """Write the records as JSON lines under a line with the name, atomically."""
-        write_text(path, head({"name": self.name}) + lines(self.records))
+        RECORDS.write(as_path(path), {"name": self.name}, self.records)
 
     @classmethod
     def read(cls, path: AnyPath) -> "Evaluation":
@@ -112,7 +115,7 @@ class Evaluation:
             InputError: there is no such file, or it holds no records.
         """
         path = as_path(path)
-        header, records = parse(path)
+        header, records = RECORDS.read(path)
         return cls(str(header.get("name", path.stem)), tuple(records))
 
 
@@ -138,43 +141,6 @@ def merge(*runs: Evaluation) -> Evaluation:
             worst[record.index] = record
     name = " and ".join(dict.fromkeys(run.name for run in runs))
     return Evaluation(name, tuple(worst[index] for index in sorted(worst)))
-
-
-def head(header: dict[str, Any]) -> str:
-    """Return the first line of a file of records."""
-    return to_json({"header": header}) + "\n"
-
-
-def lines(records: Iterable[Record]) -> str:
-    """Return records as JSON lines."""
-    return "".join(to_json(asdict(record)) + "\n" for record in records)
-
-
-def rows_of(text: str) -> list[Record]:
-    """Return the records of JSON lines."""
-    return [Record(**json.loads(line)) for line in text.splitlines()]
-
-
-def parse(path: Path) -> tuple[dict[str, Any], list[Record]]:
-    """Return the header and the whole records of a file; a torn last line is left out.
-
-    Raises:
-        InputError: there is no such file, or it holds something else.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1].splitlines()
-        if text and not whole:
-            raise ValueError("no line that is whole")
-        rows = [json.loads(line) for line in whole]
-        header = rows.pop(0)["header"] if rows and "header" in rows[0] else {}
-        if not isinstance(header, dict):
-            raise ValueError(f"a header that is {header!r}")
-        return header, [Record(**row) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{path}: {error}", "the records of an evaluation, as JSON lines", "name another file"
-        ) from error
 
 
 def _rate(records: Iterable[Record]) -> Rate:

@@ -5,7 +5,7 @@ check_scale(Linf(8), (3, 32, 32))      # InputError: did you mean 8/255?
 
 import math
 
-from robustlens.balls import L1, L2, Ball, Linf
+from robustlens.balls import Ball, NormBall
 from robustlens.errors import InputError
 
 
@@ -15,10 +15,9 @@ def check_scale(ball: Ball, shape: tuple[int, int, int]) -> None:
     Raises:
         InputError: eps is larger than the distance between a black and a white image.
     """
-    if not isinstance(ball, Linf | L2 | L1):
+    if not isinstance(ball, NormBall):
         return
-    pixels = math.prod(shape)
-    widest = {Linf: 1.0, L2: math.sqrt(pixels), L1: float(pixels)}[type(ball)]
+    widest = ball.norm.widest(math.prod(shape))
     if ball.eps > widest:
         raise InputError(
             f"{ball}, while black and white images are {widest:g} apart",

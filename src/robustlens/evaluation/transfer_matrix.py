@@ -19,9 +19,10 @@ from torch import Tensor
 from robustlens.answers import Answers, decision
 from robustlens.attacks import Bound
 from robustlens.data import Dataset
+from robustlens.data.walk import walk
 from robustlens.doubts import quiet
 from robustlens.errors import InputError, UnknownName
-from robustlens.evaluation.decisions import checked_logits, progress, some_answer
+from robustlens.evaluation.decisions import checked_logits, some_answer
 from robustlens.evaluation.doubtful import second_look
 from robustlens.modes import frozen
 from robustlens.rate import Rate
@@ -133,7 +134,7 @@ def transfer_matrix(
             with second_look(model, data):
                 held.enter_context(frozen(model))
         held.enter_context(quiet())
-        for _, x, y in progress(data, batch_size, "transfer"):
+        for _, x, y in walk(data, batch_size, "transfer"):
             for model in models.values():
                 checked_logits(model, x, y)
             clean.append(_said(models, x))

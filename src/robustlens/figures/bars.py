@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from robustlens.errors import InputError
-from robustlens.figures.axes import ink, name_axes, quiet
-from robustlens.figures.canvas import LINE, Canvas, height_of, wrap
+from robustlens.figures.canvas import LINE, Canvas, height_of, ink, longest, name_axes, quiet, wrap
 from robustlens.figures.labels import above, stack
 from robustlens.figures.theme import Theme
 from robustlens.pictures import Bar, Bars
@@ -31,7 +30,7 @@ def draw_bars(bars: Bars, theme: Theme) -> Figure:
     for bar in bars.bars:
         if not bar.low <= bar.value <= bar.high:
             raise InputError(f"{bar}", "low <= value <= high", "change the bar")
-    names = [wrap(bar.name, NAME) for bar in bars.bars]
+    names = [wrap(bar.name, max(NAME, longest(bar.name))) for bar in bars.bars]
     rows = sum(max(ROW, height_of(name) + LINE) for name in names)
     figure = Canvas.blank(WIDTH, rows + FRAME, theme).figure
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)

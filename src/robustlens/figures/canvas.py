@@ -1,13 +1,15 @@
-"""A figure addressed in pixels from its top left corner, and words that fit into a width.
+"""A figure addressed in pixels from its top left corner, words that fit, and quiet axes.
 
 canvas = Canvas.blank(1200, 400, LIGHT)
-canvas.words(600, 20, wrap("ankle boot", 160), LIGHT.text)
+canvas.words(600, 20, wrap("ankle boot", 160), LIGHT.text, font())
 """
 
 from dataclasses import dataclass
 from textwrap import TextWrapper
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -41,7 +43,7 @@ class Canvas:
         FigureCanvasAgg(figure)
         return cls(figure, width, height)
 
-    def words(self, x: float, y: float, text: str, colour: str, weight: str = "normal") -> None:
+    def words(self, x: float, y: float, text: str, colour: str, letters: FontProperties) -> None:
         """Write lines centred on x, the first one just below y.
 
         They stand on baselines `LINE` apart, whether their letters reach up and down or not.
@@ -52,7 +54,7 @@ class Canvas:
                 1 - (y + number * LINE + ASCENT) / self.height,
                 line,
                 color=colour,
-                font=font(weight),
+                font=letters,
                 ha="center",
                 va="baseline",
                 parse_math=False,  # a dollar sign is a dollar sign
@@ -71,9 +73,9 @@ class Canvas:
         axes.spines[:].set(color=colour, linewidth=line)
 
 
-def font(weight: str = "normal") -> FontProperties:
+def font(weight: str = "normal", points: float = POINTS) -> FontProperties:
     """Return the one font of all pictures."""
-    return FontProperties(family=FONT, size=POINTS, weight=weight)
+    return FontProperties(family=FONT, size=points, weight=weight)
 
 
 def width_of(text: str, weight: str = "normal") -> float:
@@ -82,29 +84,53 @@ def width_of(text: str, weight: str = "normal") -> float:
     return float(points) * DPI / 72
 
 
+def longest(text: str, weight: str = "normal") -> float:
+    """Return the width of the widest word of a text, in pixels: what it needs to stay whole."""
+    return max((width_of(word, weight) for word in text.split()), default=0.0)
+
+
 def wrap(text: str, width: float, weight: str = "normal") -> str:
-    """Return text with line breaks such that no line is wider than `width` pixels."""
+    """Return text with line breaks such that no line is wider than `width` pixels.
+
+    Lines end between words, in as few lines as there can be; a word that is wider than that is
+    broken: whoever has the room asks for `longest` too.
+    """
     return "\n".join(_wrap_line(line, width, weight) for line in text.splitlines())
 
 
 def _wrap_line(text: str, width: float, weight: str) -> str:
-    whole, broken = TextWrapper(break_long_words=False), TextWrapper()
-    ways = _fitting(whole, text, width, weight) or _fitting(broken, text, width, weight)
-    # The fewest lines; of equals min() keeps the first, which is the narrowest and most even.
-    best = min(ways or [[text]], key=len)
-    return "\n".join(best)
-
-
-def _fitting(wrapper: TextWrapper, text: str, width: float, weight: str) -> list[list[str]]:
-    """Return the ways to break text, narrow first, in which every line fits."""
-    found = []
-    for wrapper.width in range(2, len(text) + 1):
-        lines = wrapper.wrap(text)
-        if all(width_of(line, weight) <= width for line in lines):
-            found.append(lines)
-    return found
+    whole = TextWrapper(break_long_words=False, break_on_hyphens=False)
+    for wrapper in (whole, TextWrapper()):
+        ways: list[list[str]] = []
+        for wrapper.width in range(2, len(text) + 1):
+            lines = wrapper.wrap(text)
+            if all(width_of(line, weight) <= width for line in lines):
+                ways.append(lines)
+        if ways:
+            # The fewest lines; of equals the first, which is the narrowest and most even.
+            best = min(ways, key=len)
+            return "\n".join(best)
+    return text
 
 
 def height_of(*texts: str) -> int:
     """Return the height of the tallest of wrapped texts, in pixels; 0 when all are empty."""
     return LINE * max((len(text.splitlines()) for text in texts), default=0)
+
+
+def quiet(axes: Axes, theme: Theme) -> None:
+    """Take the frame and the tick marks away; numbers are muted and of the one font."""
+    axes.spines[:].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=6, colors=theme.muted, labelsize=POINTS, labelfontfamily=FONT)
+
+
+def name_axes(axes: Axes, x_label: str, y_label: str, theme: Theme) -> None:
+    """Write the names of the axes beside them."""
+    axes.set_xlabel(x_label, labelpad=6, **ink(theme.muted))
+    axes.set_ylabel(y_label, labelpad=6, **ink(theme.muted))
+
+
+def ink(colour: str) -> dict[str, Any]:
+    """Return the options of words on axes: their colour and font; a dollar sign is itself."""
+    return {"color": colour, "font": font(), "parse_math": False}

@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from robustlens.errors import InputError
-from robustlens.figures.axes import ink, name_axes, quiet
-from robustlens.figures.canvas import DPI, LINE, Canvas, wrap
+from robustlens.figures.canvas import DPI, LINE, Canvas, ink, name_axes, quiet, wrap
 from robustlens.figures.labels import above, at_end, spread, stack
-from robustlens.figures.looks import Kind, Look, Looks
 from robustlens.figures.scales import logarithmic
-from robustlens.figures.theme import Theme
+from robustlens.figures.theme import Kind, Look, Looks, Theme
 from robustlens.pictures import Curves, Series
 
 # Pixels.

@@ -14,8 +14,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from robustlens.errors import InputError
-from robustlens.figures.looks import Look
-from robustlens.figures.theme import Theme
+from robustlens.figures.theme import Look, Theme
 from robustlens.pictures import Arrow, Dots, Ellipse, Line, Shape
 
 FEW = 24

@@ -9,8 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from robustlens.errors import InputError
-from robustlens.figures.axes import ink, name_axes, quiet
-from robustlens.figures.canvas import FONT, POINTS, Canvas
+from robustlens.figures.canvas import FONT, POINTS, Canvas, ink, name_axes, quiet
 from robustlens.figures.theme import Theme
 from robustlens.pictures import Panel, Surfaces
 

@@ -1,13 +1,16 @@
-"""Colours: one light theme, one dark, both legible and safe for colour-blind eyes.
+"""Colours, light and dark, safe for colour-blind eyes; and looks: never by colour alone.
 
-THEMES["dark"].tone("bad")      # "#f0935f"
+THEMES["dark"].tone("bad")                       # "#f0935f"
+Looks(LIGHT).take("a rule", "good", "line")      # Look(colour="#0b5c9e", style="-", ...)
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
-from robustlens.errors import UnknownName
+from robustlens.errors import InputError, UnknownName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +56,55 @@ DARK = Theme(
 
 THEMES: Mapping[str, Theme] = MappingProxyType({"light": LIGHT, "dark": DARK})
 """The themes by name; the name becomes part of the file name."""
+
+Style = Literal["-", "--", "-.", ":"]
+Kind = Literal["line", "dots", "arrow"]
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_STYLES: tuple[Style, ...] = ("-", "--", "-.", ":")
+
+
+class Look(NamedTuple):
+    """A colour, the dashes of lines and of arrows' shafts, and the marker of points."""
+
+    colour: str
+    style: Style
+    shaft: Style
+    marker: str
+
+
+class Looks:
+    """Hands out looks in the order of the names; a name keeps its look."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+        self._colours: dict[str, tuple[str, str]] = {}  # name: tone, colour
+        self._shades: Counter[str] = Counter()
+        self._order: dict[Kind, dict[str, int]] = {"line": {}, "dots": {}, "arrow": {}}
+
+    def take(self, name: str, tone: str, *kinds: Kind) -> Look:
+        """Return the look of a name. Each kind uses up its own dashes or markers.
+
+        Raises:
+            InputError: a tone other than the one this name came with before.
+            UnknownName: an unknown tone.
+        """
+        if name not in self._colours:
+            self._colours[name] = (tone, self._theme.tone(tone, self._shades[tone]))
+            self._shades[tone] += 1
+        known, colour = self._colours[name]
+        if known != tone:
+            raise InputError(
+                f"{name!r} in the tones {known!r} and {tone!r}",
+                "one tone for a name",
+                "change a tone or a name",
+            )
+        for kind in kinds:
+            self._order[kind].setdefault(name, len(self._order[kind]))
+        line, dots, arrow = (self._order[kind].get(name, 0) for kind in ("line", "dots", "arrow"))
+        return Look(
+            colour,
+            _STYLES[line % len(_STYLES)],
+            _STYLES[arrow % len(_STYLES)],
+            _MARKERS[dots % len(_MARKERS)],
+        )

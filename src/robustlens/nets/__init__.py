@@ -13,6 +13,7 @@ if typing.TYPE_CHECKING:
     from robustlens.nets.architecture import NETS, Architecture
     from robustlens.nets.averaged import Averaged, at_copies, log_mean_softmax
     from robustlens.nets.checkpoints import Checkpoint, load, save
+    from robustlens.nets.denoiser import Denoised, Denoiser
     from robustlens.nets.mlp import MLP
     from robustlens.nets.normalise import Normalise, normalised, two_classes
     from robustlens.nets.reading import features, logits
@@ -28,6 +29,8 @@ __all__ = [
     "Architecture",
     "Averaged",
     "Checkpoint",
+    "Denoised",
+    "Denoiser",
     "Normalise",
     "PreActResNet",
     "SmallCNN",
@@ -49,6 +52,7 @@ lazy.names(__name__, {
     "robustlens.nets.architecture": "NETS Architecture",
     "robustlens.nets.averaged": "Averaged at_copies log_mean_softmax",
     "robustlens.nets.checkpoints": "Checkpoint load save",
+    "robustlens.nets.denoiser": "Denoised Denoiser",
     "robustlens.nets.mlp": "MLP",
     "robustlens.nets.normalise": "Normalise normalised two_classes",
     "robustlens.nets.reading": "features logits",

@@ -5,12 +5,13 @@ net = among(load(Path("cifar10.safetensors")), ["cat", "dog"])     # two logits
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import nn
 
+from robustlens.decoding import encode
 from robustlens.errors import InputError
-from robustlens.nets.architecture import Architecture
 from robustlens.nets.checkpoints import Checkpoint
 from robustlens.nets.reading import head_of, only_linear
 
@@ -25,7 +26,7 @@ def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
         InputError: the card names no classes or not all of these, or the model has no linear head
             with one row for each of its classes.
     """
-    known = [str(name) for name in net.card.get("classes", ())]
+    known = net.card.classes
     missing = [name for name in classes if name not in known]
     if not classes or missing:
         raise InputError(
@@ -41,17 +42,17 @@ def among(net: Checkpoint, classes: Sequence[str]) -> Checkpoint:
     if head.bias is not None:
         head.bias = nn.Parameter(head.bias.detach()[rows].clone())
     head.out_features = len(rows)
-    card = {**net.card, "classes": list(classes)}
-    if "architecture" in card:
-        card["architecture"] = {**card["architecture"], "classes": len(rows)}
+    card, shape = net.card.but(classes=list(classes)), net.card.architecture
+    if shape is not None:
+        card = card.but(architecture=encode(replace(shape, classes=len(rows))))
     return Checkpoint(model, card)
 
 
 def _head(net: Checkpoint, rows: int) -> nn.Linear:
     """Return the linear head, asked with a black image where the card says of which size."""
-    if "architecture" not in net.card:
+    own = net.card.architecture
+    if own is None:
         return only_linear(net.model, rows)
-    own = Architecture(**net.card["architecture"])
     black = torch.zeros(1, own.channels, own.size, own.size)
     first = next(net.model.parameters(), black)
     with torch.no_grad():

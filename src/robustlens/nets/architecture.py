@@ -4,12 +4,14 @@ Architecture(net="small", width=16, channels=1, classes=10, size=28).build()
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from robustlens.decoding import encode
 from robustlens.errors import InputError, UnknownName
+from robustlens.nets.denoiser import Denoised, Denoiser
 from robustlens.nets.mlp import MLP
 from robustlens.nets.resnet import preact_resnet
 from robustlens.nets.small import SmallCNN
@@ -49,7 +51,8 @@ class Architecture:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for a JSON file."""
-        return asdict(self)
+        found: dict[str, Any] = encode(self)
+        return found
 
 
 DEPTHS = {
@@ -61,6 +64,7 @@ DEPTHS = {
     "vgg-bn": 11,
     "vgg-gn": 11,
     "mlp": 3,
+    "denoised": 5,
 }
 """The depth of each net where none is asked for."""
 
@@ -95,6 +99,12 @@ def _mlp(a: Architecture) -> nn.Module:
     return MLP(a.channels, a.size, a.classes, a.width, _depth(a))
 
 
+def _denoised(a: Architecture) -> nn.Module:
+    return Denoised(
+        Denoiser(a.channels, a.width, _depth(a)), SmallCNN(a.channels, a.classes, a.width)
+    )
+
+
 NETS: dict[str, Callable[[Architecture], nn.Module]] = {
     "small": _small,
     "resnet": _resnet(nn.ReLU),
@@ -104,5 +114,9 @@ NETS: dict[str, Callable[[Architecture], nn.Module]] = {
     "vgg-bn": _vgg("batch"),
     "vgg-gn": _vgg("group"),
     "mlp": _mlp,
+    "denoised": _denoised,
 }
-"""The nets by name. A vgg and an mlp have no norm; vgg-bn has batch norm, vgg-gn group norm."""
+"""The nets by name. A vgg and an mlp have no norm; vgg-bn has batch norm, vgg-gn group norm.
+
+A denoised net is a small one behind a denoiser as wide; its depth is the denoiser's.
+"""

@@ -17,11 +17,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from robustlens.decoding import encode
 from robustlens.describe import described, state_digest
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, digest, digest_json, replacing, to_json, write_json
 from robustlens.nets.architecture import Architecture
-from robustlens.nets.cards import card_in, check_file, index_of, listed
+from robustlens.nets.cards import Card, card_in, check_file, index_of, listed
 from robustlens.nets.fitting import fitted
 from robustlens.types import Model
 from robustlens.version import __version__
@@ -30,11 +31,17 @@ SHARD_BYTES = 15 * 2**20
 """Of weights in one file: with its card it stays under 16 MiB."""
 
 
-class Checkpoint(NamedTuple):
+class _Checkpoint(NamedTuple):
+    model: nn.Module
+    card: Card
+
+
+class Checkpoint(_Checkpoint):
     """A model in evaluation mode, and its card (empty for a file that others made)."""
 
-    model: nn.Module
-    card: dict[str, Any]
+    def __new__(cls, model: nn.Module, card: Mapping[str, Any]) -> "Checkpoint":
+        """Return the pair; `card` may be any mapping."""
+        return super().__new__(cls, model, Card.of(card))
 
 
 def save(
@@ -55,7 +62,7 @@ def save(
     path = as_path(path)
     full = {
         **(card or {}),
-        "architecture": architecture.as_dict(),
+        "architecture": encode(architecture),
         "versions": {
             "python": platform.python_version(),
             "robustlens": __version__,
@@ -99,27 +106,29 @@ def load(path: AnyPath, *, into: nn.Module | None = None) -> Checkpoint:
     path = as_path(path)
     tensors, card = read(path)
     if into is None:
-        if "architecture" not in card:
-            raise InputError(
-                f"{path} has no card that says which net it belongs to",
-                "a checkpoint of robustlens, or the model itself",
-                "pass the model to fill",
-            )
-        into = _built(path, card["architecture"])
+        into = _built(path, card)
     into.load_state_dict(fitted(path, tensors, into))
     return Checkpoint(into.eval(), card)
 
 
-def _built(path: Path, fields: Any) -> nn.Module:
+def _built(path: Path, card: Card) -> nn.Module:
     """Build our own net, with channels last in memory: the order that convolutions like."""
     try:
-        net = Architecture(**fields).build()
-    except TypeError as error:
+        shape = card.architecture
+    except InputError as error:
+        why = str(error).removeprefix(f"{path}: ").rstrip(".")
         raise InputError(
-            f"{path} describes its net as {fields!r}",
+            f"{path} describes its net as {card['architecture']!r} ({why})",
             "the fields of nets.Architecture",
             "load it with the version that wrote it, or pass the model to fill",
         ) from error
+    if shape is None:
+        raise InputError(
+            f"{path} has no card that says which net it belongs to",
+            "a checkpoint of robustlens, or the model itself",
+            "pass the model to fill",
+        )
+    net = shape.build()
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -136,7 +145,7 @@ def write_tensors(path: AnyPath, tensors: Mapping[str, Tensor], card: Mapping[st
         temporary.write_bytes(content)
 
 
-def read(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: AnyPath) -> tuple[dict[str, Tensor], Card]:
     """Return the tensors of a file, or of all shards of an index, and the card."""
     path = as_path(path)
     index = index_of(path)
@@ -160,7 +169,7 @@ def read(path: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {key: t for tensors, _ in parts for key, t in tensors.items()}, parts[0][1]
 
 
-def read_tensors(given: AnyPath) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(given: AnyPath) -> tuple[dict[str, Tensor], Card]:
     """Return the tensors and the card (empty if there is none) of one safetensors file."""
     path = as_path(given)
     check_file(path)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from robustlens.data import Dataset
+from robustlens.decoding import encode
 from robustlens.describe import described, shown
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, digest_json
@@ -104,7 +105,7 @@ def fit(
         _train(recipe, how, data, place, device)
         gathered("")  # the first process has saved: all may read
     found = load(place / WEIGHTS)
-    if found.card.get("data") != data.digest:
+    if found.card.data != data.digest:
         raise InputError(
             f"{place / WEIGHTS} was trained on other data of the name {recipe.data}",
             "the same images as then",
@@ -116,7 +117,7 @@ def fit(
 
 def _taken(weights: str, data: Dataset, device: torch.device) -> Checkpoint:
     found = load(resolve(Path(weights)))
-    classes = tuple(found.card.get("classes", data.classes))
+    classes = found.card.classes or data.classes
     if classes != data.classes:
         raise InputError(
             f"{weights} knows {', '.join(classes)}",
@@ -164,8 +165,8 @@ def _train(recipe: Recipe, how: Plan, data: Dataset, place: Path, device: torch.
         "recipe": how.words,
         "classes": list(data.classes),
         "data": data.digest,
-        "validation": done.best._asdict(),
-        "provenance": origin.as_dict(),
+        "validation": encode(done.best),
+        "provenance": encode(origin),
     }
     save(place / WEIGHTS, done.model, architecture=architecture, card=card)
     (place / "state.safetensors").unlink(missing_ok=True)

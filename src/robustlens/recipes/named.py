@@ -8,17 +8,16 @@ A file holds fields of `Recipe`, a table [training] of `TrainConfig`, in it a ta
 """
 
 import tomllib
-from dataclasses import fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from robustlens.decoding import Manner, decode, refuse_unknown
 from robustlens.errors import InputError, UnknownName
 from robustlens.losses import NOISY
 from robustlens.nets import Architecture
 from robustlens.recipes.recipe import ATTACKED, Recipe
 
-T = TypeVar("T")
 SUFFIX = ".toml"
 FITS = "fits"
 WORDS = {
@@ -28,6 +27,14 @@ WORDS = {
     bool: "true or false",
     dict: "a table",
 }
+
+
+def _wrong(key: str, value: Any, kind: type) -> InputError:
+    return InputError(f"{key} = {value!r}", WORDS[kind], f"change {key}")
+
+
+TOML = Manner(_wrong, refuse_unknown)
+"""As a file that somebody wrote is read: nothing in it is passed over."""
 
 
 class Named(NamedTuple):
@@ -88,30 +95,9 @@ def _text(path: Path) -> str:
 def _read(name: str, file: str, text: str) -> Named:
     try:
         table = tomllib.loads(text)
-        fits = _checked(FITS, table.pop(FITS, ""), "")
-        return Named(name, fits, _made(Recipe, table, ""))
+        fits = decode(str, table.pop(FITS, ""), FITS, TOML)
+        return Named(name, fits, decode(Recipe, table, "", TOML))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{file}: {error}", "a TOML file", "mend that line") from None
     except InputError as error:
         raise InputError(f"{file}: {error.received}", error.expected, error.change) from None
-
-
-def _made(kind: type[T], table: dict[str, Any], prefix: str) -> T:
-    """Return a dataclass of a table; keys are its fields, the rest keep their defaults."""
-    defaults = kind()
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    if unknown := [key for key in table if key not in known]:
-        raise UnknownName("key", prefix + unknown[0], [prefix + key for key in known])
-    values = {key: _checked(prefix + key, v, getattr(defaults, key)) for key, v in table.items()}
-    return kind(**values)
-
-
-def _checked(key: str, value: Any, default: Any) -> Any:
-    """Return a value of the type that its field has, or raise."""
-    inner = is_dataclass(default)
-    wanted = dict if inner else type(default)
-    if wanted is float and type(value) is int:
-        return float(value)
-    if type(value) is not wanted:
-        raise InputError(f"{key} = {value!r}", WORDS[wanted], f"change {key}")
-    return _made(type(default), value, key + ".") if inner else value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from robustlens import losses
 from robustlens.attacks import Bound, bind, fgsm, pgd, pgd_kl
@@ -11,6 +11,7 @@ from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.data import load as load_data
 from robustlens.data.listing import readable
+from robustlens.decoding import encode
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import digest_json
 from robustlens.nets import NETS, Architecture
@@ -23,22 +24,26 @@ from robustlens.types import Loss
 class Recipe:
     """Data, net, loss and training of one model."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"weights", "copies", "strength"})
+
     data: str = "fashion"  # a source, a folder or an .npz; without splits, a fifth is held out
     images: int = 0  # the first n of every class alike; 0: all
     size: int = 0  # crop or shrink images to this side in pixels; 0: as they are
-    net: str = "small"  # small, resnet, resnet-gelu, wide-resnet, vgg, vgg-bn, vgg-gn or mlp
+    net: str = (
+        "small"  # small, resnet, resnet-gelu, wide-resnet, vgg, vgg-bn, vgg-gn, mlp, denoised
+    )
     width: int = 16  # channels of the first layer, units of a layer of an mlp
     depth: int = 0  # weighted layers; 0: the net's own
     widen: int = 1  # factor on the stages of a wide-resnet
     stem_stride: int = 0  # of a residual net's first convolution; 0: 2 above 64 pixels, else 1
-    loss: str = "standard"  # adversarial, fgsm, trades, noise, smoothadv, macer, consistency
+    loss: str = "standard"  # adversarial fgsm trades noise smoothadv macer consistency denoise
     norm: str = "l2"  # of the training attack: linf, l2 or l1
     eps: str = "1.5"  # its radius in [0, 1] units, as 0.5 or 8/255
     steps: int = 5  # its steps
     beta: float = 6.0  # of TRADES
     sigma: float = 0.25  # of the noise
     copies: int = 0  # noisy copies of an image in smoothadv, macer, consistency; 0: the paper's
-    strength: float = 0.0  # weight of what macer and consistency add; 0: the paper's
+    strength: float = 0.0  # weight of what macer, consistency, denoise add; 0: their own
     seed: int = 0
     weights: str = ""  # taken instead of training: a shipped model by name, or a checkpoint
     training: TrainConfig = field(default_factory=TrainConfig)
@@ -57,12 +62,9 @@ class Recipe:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file; later ones (`LATER`) only where they say something.
-
-        So models keep the names that they had before those fields were.
-        """
-        found = asdict(self) | {"training": self.training.as_dict()}
-        return {key: value for key, value in found.items() if key not in LATER or value}
+        """Return the fields, for a JSON file; see `decoding.LATER`."""
+        found: dict[str, Any] = encode(self)
+        return found
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ class Recipe:
     def dataset(self, split: str = "train") -> Dataset:
         """Return the images of a split, all of them for the test split."""
         found = load_data(self.data, split, size=self.size or None)
-        return found.take(self.images) if self.images and split == "train" else found
+        return found.limited(self.images) if split == "train" else found
 
     def architecture(self, data: Dataset) -> Architecture:
         """Return the net for the shape and classes of the data."""
@@ -98,10 +100,6 @@ class Recipe:
     def attack(self, steps: int) -> Bound:
         """Return PGD in the recipe's ball."""
         return bind(pgd, ball(self.norm, self.eps), steps=steps)
-
-
-LATER = {"weights", "copies", "strength"}
-"""Fields that recipes had not at first; empty or 0 they change nothing."""
 
 
 def _standard(recipe: Recipe) -> Loss:
@@ -138,6 +136,10 @@ def _consistency(recipe: Recipe) -> Loss:
     return losses.consistency(recipe.sigma, **_settings(recipe, "m", "weight"))
 
 
+def _denoise(recipe: Recipe) -> Loss:
+    return losses.denoise(recipe.sigma, **_settings(recipe, "weight"))
+
+
 def _settings(recipe: Recipe, *names: str) -> dict[str, Any]:
     """Return those settings of a loss that the recipe does not leave to the paper."""
     said = {"m": recipe.copies, "weight": recipe.strength}
@@ -153,6 +155,7 @@ LOSSES: dict[str, Callable[[Recipe], Loss]] = {
     "smoothadv": _smoothadv,
     "macer": _macer,
     "consistency": _consistency,
+    "denoise": _denoise,
 }
 """The losses by the names a command line uses."""
 ATTACKED = {"adversarial", "fgsm", "trades"}

@@ -5,7 +5,6 @@
 All attacks see the same images, those the model gets right, so that a contest is paired.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -190,8 +189,7 @@ def _contest(name: str, weak: tuple[str, Tensor], strong: tuple[str, Tensor]) ->
 def everything(ball: Linf | L2 | L1, x: Images) -> Linf | L2 | L1:
     """Return the ball of the same norm that contains every image, wherever its center is."""
     pixels = x[0].numel() if len(x) else 1
-    size = {Linf: 1.0, L2: math.sqrt(pixels), L1: float(pixels)}
-    return replace(ball, eps=size[type(ball)])
+    return replace(ball, eps=ball.norm.widest(pixels))
 
 
 def softened(model: Model, x: Images) -> Model:

@@ -14,8 +14,9 @@ from torch.nn.functional import softplus
 
 from robustlens.answers import Answers
 from robustlens.ascend import value_and_gradient
-from robustlens.balls import L1, L2, Ball, Linf, per_example, radius
+from robustlens.balls import L1, L2, Ball, Linf, radius
 from robustlens.errors import InputError, NoGradient
+from robustlens.norms import per_example
 from robustlens.objectives import margin, misclassify
 from robustlens.sanity.check import Check, Subject, judged
 from robustlens.streams import Draws, stream

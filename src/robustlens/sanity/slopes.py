@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robustlens.ascend import value_and_gradient
-from robustlens.balls import per_example
+from robustlens.norms import per_example
 from robustlens.objectives import margin, misclassify
 from robustlens.sanity.check import NOTICEABLE, Check, Subject, judged, share, skipped
 from robustlens.types import Points, Values

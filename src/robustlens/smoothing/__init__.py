@@ -5,6 +5,7 @@ for row in certify(model, data, Gaussian(0.25), Sequential()):
 certified_accuracy(rows, [0.25, 0.5, 0.75]).rates
 """
 
+from robustlens.nets import Denoised
 from robustlens.smoothing.certify import certify
 from robustlens.smoothing.noise import Gaussian, Noise, Rounded
 from robustlens.smoothing.plan import Fixed, Plan
@@ -18,16 +19,17 @@ from robustlens.smoothing.reading import (
     vote_shares,
 )
 from robustlens.smoothing.records import Certificate, Prediction, tsv, write_tsv
+from robustlens.smoothing.saved import certificates
 from robustlens.smoothing.sequential import Sequential
 from robustlens.smoothing.smoothed import (
     Challenge,
-    Denoised,
     Smoothed,
     challenge,
     denoised,
     smoothed,
 )
 from robustlens.smoothing.under_noise import UnderNoise, under_noise
+from robustlens.smoothing.upper import upper_bound
 
 __all__ = [
     "Average",
@@ -46,6 +48,7 @@ __all__ = [
     "Smoothed",
     "UnderNoise",
     "average_radius",
+    "certificates",
     "certified_accuracy",
     "certify",
     "challenge",
@@ -54,6 +57,7 @@ __all__ = [
     "smoothed",
     "tsv",
     "under_noise",
+    "upper_bound",
     "vote_shares",
     "write_tsv",
 ]

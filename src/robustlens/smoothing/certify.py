@@ -5,7 +5,7 @@ for row in certify(model, data, Gaussian(0.25), Fixed(n=1000), indices=range(500
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,16 +16,17 @@ from torch import Tensor
 
 from robustlens.answers import Answers, decision
 from robustlens.data import Dataset
+from robustlens.data.walk import checked_indices, starts_of, walk
+from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
-from robustlens.progress import bar
+from robustlens.progress import Note
 from robustlens.smoothing.noise import Noise
 from robustlens.smoothing.plan import Fixed, Numbers, Plan
 from robustlens.smoothing.records import Certificate
 from robustlens.smoothing.under_noise import look_under_noise
 from robustlens.smoothing.votes import tally
-from robustlens.smoothing.walk import checked_indices, groups, images_of
-from robustlens.types import Images, Model
+from robustlens.types import Images, Labels, Model
 
 SELECT, CERTIFY = "select", "certify"
 """What votes are for; those for one purpose are independent of those for another."""
@@ -73,15 +74,13 @@ def certify(
             the data, labels that are none of the model's classes, or as `Answers`.
     """
     plan = Fixed() if plan is None else plan
-    plan.check(alpha, noise.sigma)
-    work = _Work(model, on_device_of(model, data), noise, plan, alpha, seed, batch_size)
-    wanted = checked_indices(indices, len(data))
-    return work.rows(wanted)
+    work = Work(model, on_device_of(model, data), noise, plan, alpha, seed, batch_size)
+    return work.chosen(set(checked_indices(indices, len(data))))
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What all images of a certification share."""
+class Work:
+    """What all images of a certification share; arguments and errors as `certify`."""
 
     model: Model
     data: Dataset
@@ -91,23 +90,36 @@ class _Work:
     seed: int
     batch_size: int
 
-    def rows(self, wanted: list[int]) -> Iterator[Certificate]:
-        """Yield the rows of some images, group by group of neighbours."""
-        look_under_noise(self.model, self.data, self.noise, seed=self.seed)
-        together = max(1, self.batch_size // max(self.plan.lot(0), 1))
-        with bar("certifying", len(wanted)) as advance:
-            for group, chosen in groups(wanted, together, len(self.data)):
-                began = time.perf_counter()
-                with frozen(self.model):
-                    state = self._certified(group)
-                seconds = (time.perf_counter() - began) / len(group)
-                found = self._written(state, group, seconds)
-                yield from (row for row in found if row.index in chosen)
-                advance(len(chosen))
+    def __post_init__(self) -> None:
+        self.plan.check(self.alpha, self.noise.sigma)
+        if self.batch_size < 1:
+            raise InputError(f"batch size {self.batch_size}", "at least 1", "change batch_size")
 
-    def _certified(self, group: list[int]) -> "_State":
+    @property
+    def together(self) -> int:
+        """How many neighbours are asked about together, so that their first votes fill a batch."""
+        return max(1, self.batch_size // max(self.plan.lot(0), 1))
+
+    def chosen(self, wanted: set[int]) -> Iterator[Certificate]:
+        """Yield the rows of some images, in order."""
+        for rows in self.groups(starts_of(wanted, self.together)):
+            yield from (row for row in rows if row.index in wanted)
+
+    def groups(
+        self, todo: list[int], *, done: int = 0, note: Callable[[], Note] | None = None
+    ) -> Iterator[list[Certificate]]:
+        """Yield the rows of each group of neighbours; arguments as those of `walk`."""
+        look_under_noise(self.model, self.data, self.noise, seed=self.seed)
+        for start, x, y in walk(
+            self.data, self.together, "certifying", todo=todo, done=done, note=note
+        ):
+            began, group = time.perf_counter(), range(start, start + len(x))
+            with frozen(self.model):
+                state = self._certified(x, y, group)
+            yield self._written(state, group, (time.perf_counter() - began) / len(group))
+
+    def _certified(self, x: Images, y: Labels, group: Sequence[int]) -> "_State":
         """Ask about a group of images until all are done; those that are done leave."""
-        x, y = images_of(self.data, group)
         ask = Answers(self.model, y)
         state = _State(x, y, self._candidates(ask, x, group))
         while len(left := np.flatnonzero(~state.done)):
@@ -117,7 +129,7 @@ class _Work:
                 ask,
                 x[torch.from_numpy(left).to(x.device)],
                 self.noise,
-                images=[group[row] for row in left],
+                images=[group[int(row)] for row in left],
                 seed=self.seed,
                 purpose=CERTIFY,
                 first=had,
@@ -131,7 +143,7 @@ class _Work:
             state.low[left], state.done[left] = looked
         return state
 
-    def _candidates(self, ask: Answers, x: Images, group: list[int]) -> Tensor:
+    def _candidates(self, ask: Answers, x: Images, group: Sequence[int]) -> Tensor:
         """Return the class that each image's votes will be counted for, (b,)."""
         if self.plan.n0 == 0:
             with torch.no_grad():
@@ -142,7 +154,7 @@ class _Work:
         )  # fmt: skip
         return counts[:, :-1].argmax(dim=1).cpu()
 
-    def _written(self, state: "_State", group: list[int], seconds: float) -> list[Certificate]:
+    def _written(self, state: "_State", group: Sequence[int], seconds: float) -> list[Certificate]:
         radii = np.where(state.low > 0.5, self.noise.sigma * ndtri(state.low), 0.0)
         return [
             Certificate(

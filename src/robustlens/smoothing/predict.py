@@ -14,14 +14,13 @@ import numpy as np
 from robustlens.answers import Answers
 from robustlens.bounds import majority_p_value
 from robustlens.data import Dataset
+from robustlens.data.walk import checked_indices, starts_of, walk
 from robustlens.evaluation import on_device_of
 from robustlens.modes import frozen
-from robustlens.progress import bar
 from robustlens.smoothing.noise import Noise
 from robustlens.smoothing.plan import check_alpha, check_counts, unreachable
 from robustlens.smoothing.records import ABSTAINED, Prediction
 from robustlens.smoothing.votes import tally
-from robustlens.smoothing.walk import checked_indices, groups, images_of
 from robustlens.types import Images, Labels, Model
 
 PREDICT = "predict"
@@ -58,26 +57,26 @@ def _predictions(
     model: Model, data: Dataset, noise: Noise, n: int, alpha: float, seed: int, size: int,
     wanted: list[int],
 ) -> Iterator[Prediction]:  # fmt: skip
-    with bar("predicting under noise", len(wanted)) as advance:
-        for group, chosen in groups(wanted, max(1, size // n), len(data)):
-            began = time.perf_counter()
-            x, y = images_of(data, group)
-            voted = majority(
-                model, x, noise, y=y, images=group, purpose=PREDICT, n=n, alpha=alpha, seed=seed,
-                batch_size=size,
-            )  # fmt: skip
-            seconds = (time.perf_counter() - began) / len(group)
-            for row, index in enumerate(group):
-                if index in chosen:
-                    yield Prediction(
-                        index=index,
-                        label=int(y[row]),
-                        predicted=voted.classes[row],
-                        votes=voted.votes[row],
-                        n=n,
-                        seconds=seconds,
-                    )
-            advance(len(chosen))
+    together, asked = max(1, size // n), set(wanted)
+    todo = starts_of(wanted, together)
+    for start, x, y in walk(data, together, "predicting under noise", todo=todo):
+        began = time.perf_counter()
+        group = range(start, start + len(x))
+        voted = majority(
+            model, x, noise, y=y, images=group, purpose=PREDICT, n=n, alpha=alpha, seed=seed,
+            batch_size=size,
+        )  # fmt: skip
+        seconds = (time.perf_counter() - began) / len(group)
+        for row, index in enumerate(group):
+            if index in asked:
+                yield Prediction(
+                    index=index,
+                    label=int(y[row]),
+                    predicted=voted.classes[row],
+                    votes=voted.votes[row],
+                    n=n,
+                    seconds=seconds,
+                )
 
 
 class Majority(NamedTuple):

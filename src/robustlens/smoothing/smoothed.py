@@ -18,7 +18,7 @@ from robustlens.data import Dataset
 from robustlens.data.augment import unit
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
-from robustlens.nets import Averaged
+from robustlens.nets import Averaged, Denoised
 from robustlens.smoothing.noise import Gaussian, Noise, Rounded
 from robustlens.smoothing.predict import majority
 from robustlens.smoothing.records import ABSTAINED, Certificate
@@ -56,26 +56,6 @@ def smoothed(model: Model, sigma: float, m: int = 32, *, seed: int = 0) -> Smoot
     return Smoothed(model, sigma, m, seed)
 
 
-class Denoised(nn.Module):
-    """A classifier that sees what a denoiser makes of its images."""
-
-    def __init__(self, denoiser: nn.Module, model: nn.Module) -> None:
-        super().__init__()
-        self.denoiser, self.model = denoiser, model
-
-    def forward(self, x: Images) -> Logits:
-        """Return the classifier's logits at the denoised images."""
-        clean = self.denoiser(x)
-        if clean.shape != x.shape:
-            raise InputError(
-                f"a denoiser that makes {tuple(clean.shape)} of {tuple(x.shape)}",
-                "images of the same shape, in [0, 1] pixels",
-                "wrap the denoiser",
-            )
-        z: Logits = self.model(clean)
-        return z
-
-
 class Behind(nn.Module):
     """A model behind the rounding and clipping of `Rounded` noise: what its certificates are of."""
 
@@ -96,6 +76,16 @@ def denoised(denoiser: nn.Module, model: nn.Module) -> Denoised:
     Source: Salman et al. 2020 (denoised smoothing).
     """
     return Denoised(denoiser, model)
+
+
+def in_floats(model: Model, noise: Noise) -> tuple[Model, Noise]:
+    """Return what to ask, and under which noise, at points that may be off the pixel grid.
+
+    Of `Rounded` noise that is the model behind rounding, under normal noise in floats.
+    """
+    if isinstance(noise, Rounded):
+        return Behind(model, noise), Gaussian(noise.sigma)
+    return model, noise
 
 
 class Challenge(NamedTuple):
@@ -138,8 +128,7 @@ def challenge(
     """
     data = on_device_of(model, data)
     soft, found = smoothed(model, noise.sigma, m, seed=seed), []
-    asked = Behind(model, noise) if isinstance(noise, Rounded) else model
-    drawn = Gaussian(noise.sigma) if isinstance(noise, Rounded) else noise
+    asked, drawn = in_floats(model, noise)
     for row in rows:
         if row.predicted == ABSTAINED:
             continue

@@ -1,7 +1,8 @@
 """A rounded normal law, drawn exactly: which whole number 62 random bits stand for.
 
     table = rounded_normal(63.75, 510)     # round(63.75 Z), cut to -510 .. 510
-    values, sure = table.look_up(bits)     # int32, bool
+    values, sure = table.look_up(bits)     # float32 whole numbers, bool
+    values = table.first(bits >> 46)       # the same, but UNSETTLED where 16 bits do not tell
 
 The bits are the beginning of a uniform number u in [0, 1): bits <= 2^62 u < bits + 1. The value is
 m where Phi((m - 1/2) / s) < u < Phi((m + 1/2) / s). Each threshold is held as two whole numbers
@@ -28,14 +29,16 @@ DIGITS = 50
 TRUSTED = 40
 CELL_BITS = 16
 """Leading bits that find most values at once; only cells with a threshold inside look closer."""
-UNSETTLED = -(2**31)
+REST_BITS = BITS - CELL_BITS
+"""Those that a cell with a threshold inside takes in addition."""
+UNSETTLED = float(-(2**31))
 """In the place of a value: a cell with a threshold inside."""
 
 
 class Drawn(NamedTuple):
     """Whole numbers, and which of them are certain."""
 
-    values: Tensor  # int32
+    values: Tensor  # float32, whole numbers
     sure: Tensor  # bool
 
 
@@ -46,25 +49,36 @@ class Table:
     limit: int
     low: Tensor  # (2 limit,) int64, growing: no threshold lies below these
     high: Tensor  # (2 limit,) int64, growing: nor above these
-    cells: Tensor  # (2^CELL_BITS,) int32: the value of all bits that begin so, or UNSETTLED
+    cells: Tensor  # (2^CELL_BITS,) float32: the value of all bits that begin so, or UNSETTLED
 
     def on(self, device: torch.device) -> "Table":
         """Return the table on a device."""
         return _moved(self, device)
 
+    @property
+    def unsettled(self) -> float:
+        """The share of draws that their first 16 bits do not settle."""
+        return float((self.cells == UNSETTLED).float().mean())
+
+    def first(self, leading: Tensor) -> Tensor:
+        """Return what the first 16 bits stand for, int32 or int64, or UNSETTLED, in their shape."""
+        return self.cells.index_select(0, leading.flatten()).view(leading.shape)
+
     def look_up(self, bits: Tensor) -> Drawn:
         """Return what 62 random bits stand for, in the shape of `bits`."""
-        values = torch.take(self.cells, bits >> (BITS - CELL_BITS))
+        values = self.first(bits >> REST_BITS)
         sure = torch.ones_like(bits, dtype=torch.bool)
         (rest,) = torch.nonzero(values.flatten() == UNSETTLED, as_tuple=True)
-        left = bits.flatten()[rest]
+        values.view(-1)[rest], sure.view(-1)[rest] = self.closer(bits.flatten()[rest])
+        return Drawn(values, sure)
+
+    def closer(self, bits: Tensor) -> Drawn:
+        """Return what 62 random bits (n,) stand for, by the thresholds."""
         # Above all thresholds whose `high` is <= bits, below all whose `low` is > bits: those
         # are counted, and where the two counts differ a threshold lies inside [bits, bits + 1).
-        above = torch.bucketize(left, self.high, right=True)
-        not_below = torch.bucketize(left, self.low, right=True)
-        values.view(-1)[rest] = (above - self.limit).int()
-        sure.view(-1)[rest] = above == not_below
-        return Drawn(values, sure)
+        above = torch.bucketize(bits, self.high, right=True)
+        not_below = torch.bucketize(bits, self.low, right=True)
+        return Drawn((above - self.limit).float(), above == not_below)
 
 
 @cache
@@ -75,11 +89,11 @@ def rounded_normal(s: float, limit: int) -> Table:
     """
     pairs = [_enclosed(m, s) for m in range(-limit, limit)]
     low, high = (torch.tensor(ends, dtype=torch.int64) for ends in zip(*pairs, strict=True))
-    width = 2 ** (BITS - CELL_BITS)
+    width = 2**REST_BITS
     first = torch.arange(2**CELL_BITS, dtype=torch.int64) * width
     above = torch.bucketize(first, high, right=True)
     not_below = torch.bucketize(first + (width - 1), low, right=True)
-    cells = torch.where(above == not_below, above - limit, UNSETTLED).to(torch.int32)
+    cells = torch.where(above == not_below, above - limit, UNSETTLED).float()
     return Table(limit, low, high, cells)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from robustlens.attacks import bind, pgd, random_search
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import (
     Curve,
@@ -16,6 +16,7 @@ from robustlens.evaluation import (
     pgd_curve,
 )
 from robustlens.pictures import Cell, Curves, Gallery, Series
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
@@ -46,7 +47,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Measure accuracy over the radius, under PGD and under noise, and show the nearest falls."""
     model, _ = fit(config.model, bench.folder, bench.device)
     data = on_device_of(model, config.model.dataset("test"))
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     eps = parse_eps(config.eps)
     radii = [fraction * eps for fraction in FRACTIONS]
     curve = pgd_curve(model, data, config.norm, radii, steps=config.steps, seed=config.seed)

@@ -72,7 +72,7 @@ def search(threat: Spatial | Colour, grid: int) -> Bound:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure three nets under four critics, and see whether a gain carries over."""
     data = config.robust.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     own = config.robust.norm
     nets = {
         "standard": fit(replace(config.robust, loss="standard"), bench.folder, bench.device).model,

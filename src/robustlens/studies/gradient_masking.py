@@ -85,7 +85,7 @@ def study(config: Config, bench: Bench) -> Findings:
     masked = Sharpened(plain, config.temperature).eval()
     honest = fit(config.robust, bench.folder, bench.device).model
     data = on_device_of(honest, config.standard.dataset("test"))
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     within = ball(config.norm, config.eps)
     m, h = (_look(net, data, within, config) for net in (masked, honest))
     where = f"at {config.norm} {config.eps}"

@@ -50,7 +50,7 @@ class Config:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure the gradients of a standard, a robust and an untrained net, and show some."""
     data = config.standard.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     means = class_means(config.standard.dataset())
     nets = {
         "robust": fit(config.robust, bench.folder, bench.device).model,

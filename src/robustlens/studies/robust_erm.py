@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.pictures import Curves
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
@@ -37,7 +37,7 @@ class Config:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure both models over the radius, from 0 to twice the radius of training."""
     data = config.standard.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     eps = parse_eps(config.robust.eps)
     standard = _curve(config.standard, data, eps, config, bench)
     robust = _curve(config.robust, data, eps, config, bench)

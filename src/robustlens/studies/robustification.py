@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset, load
 from robustlens.data.augment import unit
 from robustlens.evaluation import Curve, on_device_of, pgd_curve
 from robustlens.nets import Checkpoint
 from robustlens.pictures import Cell, Curves, Gallery, Picture
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
@@ -165,7 +165,7 @@ def _curve(model: nn.Module, test: Dataset, config: Config) -> Curve:
     eps = parse_eps(config.attacked.eps)
     radii = [2 * eps * i / POINTS for i in range(POINTS + 1)]
     images = on_device_of(model, test)
-    images = images.take(config.curve) if config.curve else images
+    images = images.limited(config.curve)
     attacked = config.attacked
     return pgd_curve(model, images, attacked.norm, radii, steps=attacked.steps, seed=config.seed)
 

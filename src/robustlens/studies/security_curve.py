@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from robustlens.attacks import autoattack, bind, fmn
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import Dataset
 from robustlens.evaluation import (
     Curve,
@@ -18,7 +18,9 @@ from robustlens.evaluation import (
     on_device_of,
     pgd_accuracy,
 )
+from robustlens.norms import NORMS
 from robustlens.pictures import Cell, Curves, Gallery
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
@@ -68,7 +70,7 @@ class Measured:
 def study(config: Config, bench: Bench) -> Findings:
     """Measure both nets by PGD, by the ensemble and by the smallest change that breaks them."""
     data = config.robust.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     standard = Measured(config.standard, config, data, bench)
     robust = Measured(config.robust, config, data, bench)
     eps = parse_eps(config.robust.eps)
@@ -106,8 +108,7 @@ def study(config: Config, bench: Bench) -> Findings:
 
 def widest(norm: str, data: Dataset) -> float:
     """Return the distance between a black and a white image: a radius that cannot bind."""
-    pixels = math.prod(data.shape)
-    return {"linf": 1.0, "l2": math.sqrt(pixels), "l1": float(pixels)}[norm]
+    return NORMS[norm].widest(math.prod(data.shape))
 
 
 def _median(curve: Curve) -> float:

@@ -45,7 +45,7 @@ def study(config: Config, bench: Bench) -> Findings:
     grid = config.grid
     source, test = grid.learner.dataset(), grid.learner.dataset("test")
     nets = Nets(grid, source, bench, config.seed)
-    test = test.take(config.images) if config.images else test
+    test = test.limited(config.images)
 
     def hits(cells: Iterable[Cell]) -> Tensor:
         return torch.stack([right(nets.model(cell), test) for cell in cells]).double().cpu()

@@ -20,8 +20,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from robustlens.balls import per_example
 from robustlens.errors import InputError, UnknownName
+from robustlens.norms import per_example
 from robustlens.streams import Draws, noisy, stream
 from robustlens.threats.family import Family
 from robustlens.threats.transforms import warped

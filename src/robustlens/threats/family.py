@@ -15,8 +15,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from robustlens.balls import L2, Ball, per_example
+from robustlens.balls import L2, Ball
 from robustlens.errors import InputError
+from robustlens.norms import per_example
 from robustlens.streams import Draws
 from robustlens.types import Images, Points, Values
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from robustlens.balls import per_example
 from robustlens.errors import InputError, UnknownName
+from robustlens.norms import per_example
 from robustlens.threats.family import Family
 from robustlens.types import Images, Values
 

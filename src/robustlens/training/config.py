@@ -1,13 +1,14 @@
 """How to train: the settings, checked as soon as they are written."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from robustlens.data import Augmentation
+from robustlens.decoding import encode
 from robustlens.errors import InputError, UnknownName
 from robustlens.modes import half_precision
 from robustlens.training.schedules import SCHEDULES
@@ -23,6 +24,8 @@ PRECISIONS: dict[str, Callable[[torch.device], torch.dtype]] = {
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How to train, apart from the model, the data and the loss."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"optimiser", "compile"})  # see `decoding`
 
     epochs: int = 20  # passes over the training images
     batch_size: int = 128
@@ -57,12 +60,9 @@ class TrainConfig:
                 raise InputError(f"{name} is {getattr(self, name)}", expected, f"change {name}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for a JSON file; optimiser and compile only where they are not usual.
-
-        So trainings keep the names and states that they had before there was a choice.
-        """
-        usual = {"optimiser": "sgd", "compile": False}
-        return {key: v for key, v in asdict(self).items() if key not in usual or v != usual[key]}
+        """Return the fields, for a JSON file; see `decoding.LATER`."""
+        found: dict[str, Any] = encode(self)
+        return found
 
 
 def _sgd(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:

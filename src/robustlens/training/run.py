@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from robustlens.data import Dataset, batches
+from robustlens.decoding import decode, encode
 from robustlens.describe import build_of, described, state_digest
 from robustlens.doubts import doubt, quiet
 from robustlens.errors import TrainingDiverged
@@ -195,7 +196,7 @@ class Run:
         self.history.append(epoch)
         if self.folder is None or not main_process():
             return
-        history = [e._asdict() for e in self.history]
+        history = encode(self.history)
         groups = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -228,7 +229,7 @@ class Run:
         device = self.training.images.device
         self.best_weights = {name: t.to(device) for name, t in groups["best"].items()}
         remember(self.optimiser, groups.get("momentum", {}))
-        self.history = [Epoch(**line) for line in cast(list[dict[str, Any]], card["history"])]
+        self.history = decode(list[Epoch], card.get("history"), f"{path}: history")
 
 
 def _split(data: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:

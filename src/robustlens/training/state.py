@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robustlens.errors import InputError
+from robustlens.nets.cards import Card
 from robustlens.nets.checkpoints import read_tensors, write_tensors
 
 STATE = "state.safetensors"
@@ -26,7 +27,7 @@ def write_state(path: Path, groups: Groups, card: Mapping[str, object]) -> None:
     write_tensors(path, flat, dict(card))
 
 
-def read_state(path: Path, identity: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, object]]:
+def read_state(path: Path, identity: str) -> tuple[dict[str, dict[str, Tensor]], Card]:
     """Return the groups and the card of the run of this identity.
 
     Raises:

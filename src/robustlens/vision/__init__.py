@@ -8,45 +8,50 @@ A tool is one call of `ascend` with its own objective, ball and start. There is 
 regularisation and no post-processing: a picture shows what the net knows.
 """
 
-from robustlens.nets.reading import reader
-from robustlens.vision import measures
-from robustlens.vision.addition import add_feature
-from robustlens.vision.controls import (
-    MultiResolution,
-    generate_with_prior,
-    with_prior,
-)
-from robustlens.vision.explain import (
-    blurred,
-    blurred_gradient,
-    gradient_times_input,
-    integrated_gradients,
-    smooth_gradient,
-)
-from robustlens.vision.generate import generate
-from robustlens.vision.gradients import (
-    class_means,
-    cosine,
-    high_frequency_share,
-    loss_gradient,
-    picture,
-    runner_up,
-)
-from robustlens.vision.inpaint import inpaint
-from robustlens.vision.interpolate import interpolate
-from robustlens.vision.invert import invert
-from robustlens.vision.made import Made, Walk, wander
-from robustlens.vision.morph import morph
-from robustlens.vision.paint import paint_feature
-from robustlens.vision.seeds import Seeds
-from robustlens.vision.sensitivity import Sensitivity, ablated, feature_sensitivity
-from robustlens.vision.sketch import from_sketch
-from robustlens.vision.starts import class_of, enlarged, mean_filled, noise
-from robustlens.vision.straight import Ablation, ablation, straight_through
-from robustlens.vision.translate import translate
-from robustlens.vision.units import Exemplars, activations, exemplars
-from robustlens.vision.upscale import upscale
-from robustlens.vision.visualize import visualize_feature
+import typing
+
+from robustlens import lazy
+
+if typing.TYPE_CHECKING:
+    from robustlens.nets.reading import reader
+    from robustlens.vision import measures
+    from robustlens.vision.addition import add_feature
+    from robustlens.vision.controls import (
+        MultiResolution,
+        generate_with_prior,
+        with_prior,
+    )
+    from robustlens.vision.explain import (
+        blurred,
+        blurred_gradient,
+        gradient_times_input,
+        integrated_gradients,
+        smooth_gradient,
+    )
+    from robustlens.vision.generate import generate
+    from robustlens.vision.gradients import (
+        class_means,
+        cosine,
+        high_frequency_share,
+        loss_gradient,
+        picture,
+        runner_up,
+    )
+    from robustlens.vision.inpaint import inpaint
+    from robustlens.vision.interpolate import interpolate
+    from robustlens.vision.invert import invert
+    from robustlens.vision.made import Made, Walk, wander
+    from robustlens.vision.morph import morph
+    from robustlens.vision.paint import paint_feature
+    from robustlens.vision.seeds import Seeds
+    from robustlens.vision.sensitivity import Sensitivity, ablated, feature_sensitivity
+    from robustlens.vision.sketch import from_sketch
+    from robustlens.vision.starts import class_of, enlarged, mean_filled, noise
+    from robustlens.vision.straight import Ablation, ablation, straight_through
+    from robustlens.vision.translate import translate
+    from robustlens.vision.units import Exemplars, activations, exemplars
+    from robustlens.vision.upscale import upscale
+    from robustlens.vision.visualize import visualize_feature
 
 __all__ = [
     "Ablation",
@@ -94,3 +99,32 @@ __all__ = [
     "wander",
     "with_prior",
 ]
+
+lazy.names(__name__, {
+    "robustlens.nets.reading": "reader",
+    "robustlens.vision.addition": "add_feature",
+    "robustlens.vision.controls": "MultiResolution generate_with_prior with_prior",
+    "robustlens.vision.explain": (
+        "blurred blurred_gradient gradient_times_input integrated_gradients "
+        "smooth_gradient"
+    ),
+    "robustlens.vision.generate": "generate",
+    "robustlens.vision.gradients": (
+        "class_means cosine high_frequency_share loss_gradient picture runner_up"
+    ),
+    "robustlens.vision.inpaint": "inpaint",
+    "robustlens.vision.interpolate": "interpolate",
+    "robustlens.vision.invert": "invert",
+    "robustlens.vision.made": "Made Walk wander",
+    "robustlens.vision.morph": "morph",
+    "robustlens.vision.paint": "paint_feature",
+    "robustlens.vision.seeds": "Seeds",
+    "robustlens.vision.sensitivity": "Sensitivity ablated feature_sensitivity",
+    "robustlens.vision.sketch": "from_sketch",
+    "robustlens.vision.starts": "class_of enlarged mean_filled noise",
+    "robustlens.vision.straight": "Ablation ablation straight_through",
+    "robustlens.vision.translate": "translate",
+    "robustlens.vision.units": "Exemplars activations exemplars",
+    "robustlens.vision.upscale": "upscale",
+    "robustlens.vision.visualize": "visualize_feature",
+})  # fmt: skip

@@ -21,6 +21,7 @@ from robustlens.attacks.method import check_images
 from robustlens.balls import L2, Ball, Masked
 from robustlens.errors import InputError
 from robustlens.modes import frozen
+from robustlens.progress import part_done
 from robustlens.rules import Project, Rule, Steepest
 from robustlens.types import Images, Labels, Model, Objective, Points, Values
 
@@ -90,11 +91,14 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Filmed(Generic[S]):
-    """A rule that steps as another does, and keeps the points at some steps in `film`."""
+    """A rule that steps as another does, keeps the points at some steps in `film`, and moves the
+    progress bar that there may be.
+    """
 
     rule: Rule[S]
     at: frozenset[int]
     film: list[Points]
+    steps: int
 
     def init(self, x: Points, ball: Ball, steps: int) -> tuple[int, S]:
         """Return the step, 0, and the state of the rule."""
@@ -114,6 +118,7 @@ class Filmed(Generic[S]):
         if step in self.at:
             self.film.append(x)
         point, inner = self.rule.update(x, gradient, value, inner, project, ball)
+        part_done((step + 1) / self.steps, "")
         return point, (step + 1, inner)
 
 
@@ -135,7 +140,7 @@ def climb(
     """
     film: list[Points] = []
     at = frozenset(_frames(walk))
-    rule: Rule[Any] = Filmed(walk.rule, at, film) if at else walk.rule
+    rule: Rule[Any] = Filmed(walk.rule, at, film, walk.steps)
     with torch.inference_mode(False), frozen(model):
         center = center.clone() if center.is_inference() else center
         found = ascend(objective, center, walk.ball, rule, steps=walk.steps, start=start)

@@ -115,16 +115,21 @@ def enlarged(x: Images, factor: float, mode: str = "nearest") -> Large:
 
 
 def class_of(name: str | int, classes: tuple[str, ...]) -> int:
-    """Return the index of a class, by its name or its index.
+    """Return the index of a class, by its name, also in other capitals, or by its index.
 
     Raises:
         UnknownName: no class has that name; the names that there are are listed.
         InputError: an index out of range.
     """
     if isinstance(name, str):
-        if name not in classes:
+        plain = [known.casefold() for known in classes]
+        if name in classes:
+            return classes.index(name)
+        if plain.count(name.casefold()) == 1:
+            return plain.index(name.casefold())
+        if not name.isdecimal():
             raise UnknownName("class", name, classes)
-        return classes.index(name)
+        name = int(name)
     if isinstance(name, bool) or not 0 <= name < len(classes):
         raise InputError(
             f"class {name}", f"0 to {len(classes) - 1}, or a name: {', '.join(classes)}"

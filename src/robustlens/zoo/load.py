@@ -26,7 +26,7 @@ def pretrained(name: AnyPath) -> Checkpoint:
             damaged, cut short, pickled or another model's.
     """
     found = entry(os.fspath(name))
-    return load(located(found))._replace(card=dict(found.card))
+    return load(located(found))._replace(card=found.card)
 
 
 def resolve(path: AnyPath) -> Path:

@@ -8,10 +8,12 @@ Cards are read without torch: what measures is imported when it measures.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
+from robustlens.decoding import decode_fields, encode
 from robustlens.files import AnyPath, as_path
+from robustlens.nets.cards import Card
 from robustlens.rate import Rate
 
 if TYPE_CHECKING:
@@ -24,15 +26,24 @@ CLEAN = "none"
 """In the place of an attack's name: images as they are."""
 NOISE = "noise"
 """In the place of an attack's name: Gaussian noise, one draw for an image, not clipped."""
+CERTIFIED = "certified"
+"""In the place of an attack's name: certified accuracy of the smoothed model, at the radius eps."""
 REPEATED = (CLEAN, NOISE, "pgd")
 """The attacks of a card that are repeated unless others are asked for."""
+
+
+class CertifiedAccuracy(NamedTuple):
+    """Certified accuracy at one radius, named in full."""
+
+    name: str
+    rate: Rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """An accuracy to measure: under which attack, in which ball, on how many images."""
 
-    attack: str = CLEAN  # none, noise, or a name of `attacks.ATTACKS`
+    attack: str = CLEAN  # none, noise, certified, or a name of `attacks.ATTACKS`
     norm: str = "l2"
     eps: str = "0.5"  # as 0.5 or 8/255
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the attack
@@ -46,6 +57,8 @@ class Trial:
             return "clean"
         if self.attack == NOISE:
             return f"noise {self.settings['sigma']:g}"
+        if self.attack == CERTIFIED:
+            return f"certified l2 {self.eps}"
         known = {"pgd": f"PGD-{self.settings.get('steps')}", "autoattack": "AutoAttack"}
         return f"{known.get(self.attack, self.attack)} {self.norm} {self.eps}"
 
@@ -54,7 +67,7 @@ class Trial:
         model: "torch.nn.Module",
         data: "robustlens.data.Dataset",
         save: AnyPath | None = None,
-    ) -> "robustlens.evaluation.Evaluation":
+    ) -> "robustlens.evaluation.Evaluation | CertifiedAccuracy":
         """Return what the model does; with an attack, `save` keeps records to resume from."""
         from robustlens.attacks import ATTACKS, bind
         from robustlens.balls import ball
@@ -68,8 +81,24 @@ class Trial:
             noisy = Noisy(model, self.settings["sigma"], self.seed)
             found = accuracy(noisy, data)
             return replace(found, name=f"accuracy under noise, sigma {noisy.sigma:g}")
+        if self.attack == CERTIFIED:
+            return self._certified(model, data)
         attack = bind(ATTACKS[self.attack], ball(self.norm, self.eps), **self.settings)
         return attacked_accuracy(model, data, attack, seed=self.seed, save=save)
+
+    def _certified(
+        self, model: "torch.nn.Module", data: "robustlens.data.Dataset"
+    ) -> CertifiedAccuracy:
+        """Return certified accuracy at one radius, by votes until it is decided."""
+        from robustlens.radii import parse_eps
+        from robustlens.smoothing import Gaussian, Sequential, certified_accuracy, certify
+
+        radius, said = parse_eps(self.eps), self.settings
+        noise, plan = Gaussian(said["sigma"]), Sequential(radii=(radius,), n=said["n"])
+        rows = certify(model, data, noise, plan, alpha=said["alpha"], seed=self.seed)
+        (rate,) = certified_accuracy(rows, [radius]).rates
+        name = f"certified accuracy at l2 {self.eps}, {noise}, {plan}, alpha {said['alpha']:g}"
+        return CertifiedAccuracy(name, rate)
 
     def shorter(self, limit: int) -> "Trial":
         """Return the trial on at most `limit` images; 0 stands for no limit."""
@@ -87,15 +116,16 @@ class Measured:
 
     def as_dict(self) -> dict[str, Any]:
         """Return one flat row, for a JSON file."""
-        row = {"name": self.name, **asdict(self.trial), **self.rate._asdict()}
+        row = {"name": self.name, **encode(self.trial), **encode(self.rate)}
         return {**row, "seconds": round(self.seconds, 1)}
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> "Measured":
-        """Return what `as_dict` wrote."""
-        keys = ("attack", "norm", "eps", "settings", "n", "seed")
-        rate = Rate(*(row[key] for key in Rate._fields))
-        return cls(Trial(**{k: row[k] for k in keys}), rate, row["name"], row["seconds"])
+    def read(cls, row: Any, where: str = "the row") -> "Measured":
+        """Return what `as_dict` wrote; raises as `decode`, with `where` in the words."""
+        trial, rate = get_type_hints(Trial), get_type_hints(Rate)
+        said = decode_fields({**trial, **rate, "name": str, "seconds": float}, row, where)
+        parts = ({key: said[key] for key in hints} for hints in (trial, rate))
+        return cls(Trial(**next(parts)), Rate(**next(parts)), said["name"], said["seconds"])
 
     def agrees(self, now: Rate) -> bool:
         """Say whether a second measurement agrees with this one.
@@ -111,13 +141,48 @@ class Measured:
         return f"{self.trial.short} {self.rate}, n {self.rate.n}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """What a card says of test images: which they were, and what came of them."""
+
+    data: str  # a source by name
+    split: str
+    digest: str  # of the images
+    size: int = 0  # of their sides where they were resized, else 0
+    numbers: tuple[Measured, ...]
+
+    @classmethod
+    def read(cls, card: Card) -> "Tested | None":
+        """Return what a card says under "evaluation"; raises as `Card.entry`."""
+        if "evaluation" not in card:
+            return None
+        where = f"{card.file}: evaluation"
+        hints = get_type_hints(cls) | {"numbers": tuple[Any, ...]}
+        said = decode_fields(hints, card["evaluation"], where, frozenset({"size"}))
+        rows = enumerate(said["numbers"])
+        numbers = tuple(Measured.read(row, f"{where}.numbers[{i}]") for i, row in rows)
+        return cls(**said | {"numbers": numbers})
+
+
+RADII = (0.5, 1.0, 2.0)
+"""Where a card says certified accuracy, in units of sigma."""
+
+
 def trials(
-    norm: str, eps: str, *, total: int, pgd: int, ensemble: int, sigma: float = 0.0
+    norm: str,
+    eps: str,
+    *,
+    total: int,
+    pgd: int,
+    ensemble: int,
+    sigma: float = 0.0,
+    certified: int = 0,
 ) -> tuple[Trial, ...]:
     """Return a card's trials: clean on `total` images, PGD-20 on `pgd`, AutoAttack on `ensemble`.
 
     Never on more than `total`. A net that was trained with noise has a fourth: under that noise,
-    where randomized smoothing uses it, on `total` images.
+    where randomized smoothing uses it, on `total` images; and certified accuracy on `certified`
+    images at each of `RADII`.
     """
     clean = Trial(norm=norm, eps="0", n=total)
     steps = {"steps": 20, "restarts": 1}
@@ -125,7 +190,15 @@ def trials(
     version = {"version": "standard"}
     stronger = replace(weaker, attack="autoattack", settings=version, n=min(ensemble, total))
     shaken = replace(clean, attack=NOISE, settings={"sigma": sigma})
-    return (clean, weaker, stronger, *([shaken] if sigma else []))
+    if not sigma:
+        return clean, weaker, stronger
+    said = {"sigma": sigma, "n": 10_000, "alpha": 0.001}
+    held = [
+        Trial(attack=CERTIFIED, eps=f"{part * sigma:g}", settings=said, n=min(certified, total))
+        for part in RADII
+        if certified
+    ]
+    return (clean, weaker, stronger, shaken, *held)
 
 
 def measure(
@@ -138,7 +211,7 @@ def measure(
     from robustlens.provenance import clock
 
     kept = None
-    if save is not None and trial.attack not in (CLEAN, NOISE):
+    if save is not None and trial.attack not in (CLEAN, NOISE, CERTIFIED):
         save = as_path(save)
         kept = save.with_suffix(".seconds")
         if not save.exists():

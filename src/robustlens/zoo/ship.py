@@ -6,7 +6,8 @@ What is measured is what is shipped: the rounded weights, read back from the fil
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,40 @@ import torch
 
 from robustlens.data import SOURCES, Dataset
 from robustlens.data import load as load_data
+from robustlens.decoding import encode
 from robustlens.errors import InputError
 from robustlens.files import AnyPath, as_path, write_json
 from robustlens.losses import NOISY
 from robustlens.nets import Architecture, load, save
+from robustlens.nets.cards import Card
 from robustlens.nets.checkpoints import digest_of
 from robustlens.provenance import provenance
 from robustlens.zoo import table
 from robustlens.zoo.measure import Measured, Trial, measure, trials
-from robustlens.zoo.table import Entry, read_entry
+from robustlens.zoo.table import Entry, File, read_entry
 
 KEPT = ("recipe", "classes", "data", "validation", "provenance")
 """What a checkpoint of `recipes.fit` says of itself, and a shipped one must say too."""
 ATTACKED = 1000
+
+
+@dataclass(frozen=True)
+class Made:
+    """What of a recipe, which lies above this package, the measuring of its model needs."""
+
+    data: str
+    size: int
+    loss: str
+    norm: str
+    eps: str
+    sigma: float
+
+    @classmethod
+    def of(cls, card: Card) -> "Made":
+        """Return it from a card that has a recipe; raises as `Card.entry`."""
+        found: Made | None = card.entry("recipe", cls)
+        assert found is not None, "ship has looked"
+        return found
 
 
 def ship(
@@ -35,8 +57,10 @@ def ship(
     folder: AnyPath,
     *,
     data: str = "",
+    purpose: str = "",
     pgd: int = ATTACKED,
     autoattack: int = ATTACKED,
+    certified: int = 500,
     device: torch.device | None = None,
     records: AnyPath = Path("runs/cards"),
     say: Callable[[str], None] = print,
@@ -46,10 +70,11 @@ def ship(
     A `source` that lies there already under that name is left as it is, and gets a new card.
     The card holds clean accuracy on all test images, and accuracy under PGD-20 and AutoAttack on
     that many of them, alike from every class, in the ball of the recipe; after training with
-    noise, also accuracy under that noise.
+    noise, also accuracy under that noise, and certified accuracy on `certified` images.
 
     Args:
         data: whose test images measure it; default: those of the recipe's data.
+        purpose: what the model is for, in a sentence; default: what an earlier card says.
         records: a folder for the attacks' records: the same call goes on after a kill.
 
     Raises:
@@ -64,19 +89,29 @@ def ship(
     if source.resolve() != path.resolve():
         for old in folder.glob(f"{name}-?????-of-?????.safetensors"):
             old.unlink()
-        architecture = Architecture(**said["architecture"])
-        save(path, model, architecture=architecture, dtype=torch.float16,
+        save(path, model, architecture=said.architecture or Architecture(), dtype=torch.float16,
              card={key: said[key] for key in KEPT})  # fmt: skip
     files = [_file(path) for path in sorted(folder.glob(f"{name}*")) if _belongs(path, name)]
-    size = said["recipe"]["size"]
-    images = load_data(data or said["recipe"]["data"], "test", size=size or None)
-    ball = {key: said["recipe"][key] for key in ("norm", "eps")}
-    sigma = said["recipe"]["sigma"] if said["recipe"]["loss"] in NOISY else 0.0
-    todo = trials(**ball, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma)
-    evaluation = {"size": size, **_evaluation(path, images, todo, device, records, say)}
-    card = {"name": name, **_described(said), "files": files, "evaluation": evaluation}
+    made = Made.of(said)
+    images = load_data(data or made.data, "test", size=made.size or None)
+    sigma = made.sigma if made.loss in NOISY else 0.0
+    todo = trials(
+        made.norm, made.eps, total=len(images), pgd=pgd, ensemble=autoattack, sigma=sigma,
+        certified=certified,
+    )  # fmt: skip
+    evaluation = {"size": made.size, **_evaluation(path, images, todo, device, records, say)}
+    purpose = purpose or _purpose(name)
+    told = {"purpose": purpose} if purpose else {}
+    first = {"name": name, **told, **_described(said)}
+    card = {**first, "files": encode(files), "evaluation": evaluation}
     write_json(table.SHIPPED / f"{name}.json", card)
     return read_entry(table.SHIPPED / f"{name}.json")
+
+
+def _purpose(name: str) -> str:
+    """Return what the card that is there says the model is for, if there is one."""
+    known = table.entries().get(name)
+    return known.card.purpose if known else ""
 
 
 def _belongs(path: Path, name: str) -> bool:
@@ -87,19 +122,15 @@ def _belongs(path: Path, name: str) -> bool:
     )
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path) -> File:
     content = path.read_bytes()
-    return {
-        "name": path.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }
+    return File(path.name, hashlib.sha256(content).hexdigest(), len(content))
 
 
-def _described(said: Mapping[str, Any]) -> dict[str, Any]:
+def _described(said: Card) -> dict[str, Any]:
     """Return what the card says of net, recipe and training, from the checkpoint's own card."""
     origin = {k: v for k, v in said["provenance"].items() if k != "config"}
-    source = SOURCES.get(said["recipe"]["data"])
+    source = SOURCES.get(Made.of(said).data)
     licence = source.licence if source else "see its owner"
     return {
         "licence": f"weights: MIT, as the package; images trained on: {licence}",
@@ -133,5 +164,5 @@ def _evaluation(
         "split": "test",
         "digest": data.digest,
         "numbers": [row.as_dict() for row in rows],
-        **{key: origin.as_dict()[key] for key in keys},
+        **{key: encode(getattr(origin, key)) for key in keys},
     }

@@ -1,21 +1,22 @@
 """The table of shipped models: one card each, a JSON file in the folder `shipped`.
 
     TABLE = entries()
-    TABLE["cifar10-l2-0.5"].card["evaluation"]
+    TABLE["cifar10-l2-0.5"].tested.numbers
 
 The card is the entry: adding a model is writing its card (see `ship`). What is small lies beside
 its card and comes with the package, the rest in the repository's folder `weights`.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from robustlens.decoding import decode_fields
 from robustlens.errors import InputError, UnknownName
 from robustlens.fetch import Digest
-from robustlens.files import AnyPath, as_path
+from robustlens.files import AnyPath, as_path, read_json
+from robustlens.nets.cards import Card
+from robustlens.zoo.measure import Tested
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Cards of all models, and the weights that come with the package."""
@@ -41,8 +42,16 @@ class Entry:
     """A shipped model: its name, its card, and the files that hold its weights."""
 
     name: str
-    card: Mapping[str, Any]
+    card: Card
     files: tuple[File, ...]
+
+    @property
+    def tested(self) -> Tested:
+        """What its card says of test images; raises `InputError` where it says nothing, or less."""
+        found = Tested.read(self.card)
+        if found is None:
+            raise InputError(f"{self.card.file} has no evaluation", "a card as shipped")
+        return found
 
     @property
     def weights(self) -> str:
@@ -60,12 +69,13 @@ def entries(folder: AnyPath | None = None) -> dict[str, Entry]:
 def read_entry(path: Path) -> Entry:
     """Return the entry that a card describes; raise `InputError` for a card that is damaged."""
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return Entry(path.stem, card, tuple(File(**file) for file in card["files"]))
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        said = read_json(path)
+        files = decode_fields({"files": tuple[File, ...]}, said, "it")["files"]
+    except InputError as error:
         raise InputError(
-            f"the card {path} is damaged ({error!r})", "a card as shipped", "install again"
+            f"the card {path} is damaged ({error.received})", "a card as shipped", "install again"
         ) from error
+    return Entry(path.stem, Card(said, str(path)), files)
 
 
 def entry(name: str) -> Entry:

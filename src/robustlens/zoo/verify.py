@@ -61,19 +61,17 @@ def verify(
         model = load(located(entry)).model.to(device or torch.device("cpu"))
     except InputError as error:
         return Verdict(entry.name, Outcome.REFUSED, str(error))
-    evaluation = entry.card["evaluation"]
+    said = entry.tested
     try:
-        size = evaluation.get("size") or None
-        data = load_data(evaluation["data"], evaluation["split"], size=size)
+        data = load_data(said.data, said.split, size=said.size or None)
     except InputError as error:
         return Verdict(entry.name, Outcome.SKIPPED, f"the files are right; but {error}")
-    if data.digest != evaluation["digest"]:
+    if data.digest != said.digest:
         reason = f"the files are right; but the images of {data.name} are not those of the card"
         return Verdict(entry.name, Outcome.SKIPPED, reason)
-    rows = [Measured.read(row) for row in evaluation["numbers"]]
     pairs = [
         (row, row.trial.shorter(limit).on(model, data).rate)
-        for row in rows
+        for row in said.numbers
         if row.trial.attack in attacks
     ]
     return _judged(entry.name, pairs)

@@ -23,13 +23,18 @@ class Evaluate(Command):
 
     Your own: robustlens evaluate --model my_pkg:build --weights w.safetensors --data ./images
     --norm linf --eps 8/255 --attack autoattack --limit 1000
+
+    --model takes the name of a shipped model, a function of yours that returns a model for images
+    in [0, 1] (my_pkg:build, nets/mine.py:build), a Hugging Face checkpoint for image classification
+    (hf:FOLDER), or an ONNX file. --data takes class folders, pictures lying flat (the model's own
+    answers stand in for labels), or a CSV or JSON that lists files and labels.
     """
 
     together: ClassVar[bool] = True
     doubts: ClassVar[bool] = True
     data: str  # a name from "robustlens data list", or a path
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
+    model: str | None = None  # module:function, file.py:function, hf:FOLDER, .onnx, or a name
     size: int | None = None  # crop and resize images of different sizes to this side
     split: str | None = None  # train, test or all; default: test, or all of data without splits
     limit: int = 0  # this many images, alike from every class; 0: all
@@ -64,7 +69,7 @@ class Sanity(Command):
 
     data: str  # a name from "robustlens data list", or a path
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
+    model: str | None = None  # module:function, file.py:function, hf:FOLDER, .onnx, or a name
     size: int | None = None  # crop and resize images of different sizes to this side
     split: str | None = None  # train, test or all; default: test, or all of data without splits
     limit: int = 64  # this many images, alike from every class
@@ -89,7 +94,7 @@ class Transfer(Command):
 
     doubts: ClassVar[bool] = True
     data: str  # a name from "robustlens data list", or a path
-    weights: tuple[Path, ...]  # two .safetensors files or more, or names of shipped models
+    weights: tuple[Path, ...]  # two models or more: .safetensors, names, or as --model elsewhere
     names: tuple[str, ...] = field(default=())  # what to call them; default: their files or folders
     size: int | None = None  # crop and resize images of different sizes to this side
     split: str | None = None  # train, test or all; default: test, or all of data without splits

@@ -19,7 +19,7 @@ class BuildSet(Command):
     data: str  # images to start from: a name from "robustlens data list", or a path
     out: Path  # the folder that becomes the set; the same command goes on with one that was stopped
     weights: Path | None = None  # a .safetensors file, or a name from "robustlens models list"
-    model: str | None = None  # module:function that returns your model for [0, 1] images; or a name
+    model: str | None = None  # module:function, file.py:function, hf:FOLDER, .onnx, or a name
     size: int | None = None  # crop and resize images of different sizes to this side
     limit: int = 0  # this many training images, alike from every class; 0: all
     batch_size: int = 250  # images made at once; part of what the set is

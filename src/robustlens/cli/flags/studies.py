@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from robustlens.cli.command import Command
+from robustlens.cli.command import NUMBERS, Command
 from robustlens.errors import UnknownName
 from robustlens.studies.claims import CLAIMS
 from robustlens.studies.table import STUDIES
+from robustlens.vision.forms import FORMS
 
 if TYPE_CHECKING:
     import robustlens.registry
@@ -55,6 +57,7 @@ class Run(Command):
             args=[*others, *asks],
             prog=prog,
             description=task.about,
+            registry=NUMBERS,
         )
         return cls(**{**vars(own), "config": config})
 
@@ -86,8 +89,10 @@ def task_of(name: str) -> "robustlens.registry.Task":
     """
     if name in STUDIES:
         return STUDIES[name]
+    if name in FORMS:
+        import_module("robustlens.vision.tasks")
     registry = sys.modules.get("robustlens.registry")  # else nobody has registered a task
-    known: Mapping[str, Any] = registry.tasks() if registry else STUDIES
+    known: Mapping[str, Any] = registry.tasks() if registry else dict.fromkeys([*STUDIES, *FORMS])
     if name in known:
         task: robustlens.registry.Task = known[name]
         return task

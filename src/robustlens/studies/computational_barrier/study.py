@@ -8,6 +8,7 @@ import torch
 from robustlens.errors import InputError
 from robustlens.losses import standard
 from robustlens.pictures import Curves
+from robustlens.rate import Rate
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
 from robustlens.streams import stream
@@ -69,7 +70,36 @@ def study(config: Config, bench: Bench) -> Findings:
     }
     size = config.sizes[-1]
     examples = examples_enough(config.bits, size, config.noise)
-    numbers = {
+    right = set(found.subset) == set(hard.world.secret)
+    summary = (
+        f"At eps {config.eps:g} the parity of {size} secret pixels holds "
+        f"{rates['search'].value:.1%}; {examples} examples and {found.tried:,} trials find it. "
+        f"Standard training takes the code and falls from {rates['clean'].value:.1%} to "
+        f"{rates['standard'].value:.1%}; robust training of {config.steps * config.batch:,} "
+        f"examples ends at {rates['robust'].value:.1%}, with a secret of one pixel at "
+        f"{rates['easy'].value:.1%}."
+    )
+    return Findings(
+        verdict({name: rate.value for name, rate in rates.items()}, right, config.noise),
+        summary,
+        _numbers(rates, hard, found, config),
+        (
+            _security(plain, easy, hard, found, config),
+            search_picture([(one.world, one.under_attack, one.codeless) for one in learned]),
+            cost_picture(config.sizes[-1], config.noise),
+        ),
+        config.seed,
+        {},
+    )
+
+
+def _numbers(
+    rates: dict[str, Rate], hard: Learned, found: Search, config: Config
+) -> dict[str, Number]:
+    """Return the accuracies that were measured, and what is known of the largest secret."""
+    size = config.sizes[-1]
+    examples = examples_enough(config.bits, size, config.noise)
+    return {
         "robust training, accuracy under attack": Number.of(rates["robust"]),
         "rule found by search, accuracy under attack": Number.of(rates["search"]),
         "standard training, accuracy": Number.of(rates["clean"]),
@@ -87,27 +117,6 @@ def study(config: Config, bench: Bench) -> Findings:
             query_signal(config.bits, size, config.noise)
         ),
     }
-    right = set(found.subset) == set(hard.world.secret)
-    summary = (
-        f"At eps {config.eps:g} the parity of {size} secret pixels holds "
-        f"{rates['search'].value:.1%}; {examples} examples and {found.tried:,} trials find it. "
-        f"Standard training takes the code and falls from {rates['clean'].value:.1%} to "
-        f"{rates['standard'].value:.1%}; robust training of {config.steps * config.batch:,} "
-        f"examples ends at {rates['robust'].value:.1%}, with a secret of one pixel at "
-        f"{rates['easy'].value:.1%}."
-    )
-    return Findings(
-        verdict({name: rate.value for name, rate in rates.items()}, right, config.noise),
-        summary,
-        numbers,
-        (
-            _security(plain, easy, hard, found, config),
-            search_picture([(one.world, one.under_attack, one.codeless) for one in learned]),
-            cost_picture(config.sizes[-1], config.noise),
-        ),
-        config.seed,
-        {},
-    )
 
 
 def verdict(rates: dict[str, float], right: bool, noise: float) -> Verdict:

@@ -6,12 +6,13 @@ pictures = (who_learns(measured, level), pairs(config, made))
 from torch import Tensor, nn
 
 from robustlens.ascend import ascend
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.data import load
 from robustlens.data.augment import unit
 from robustlens.modes import frozen
 from robustlens.objectives import toward
 from robustlens.pictures import Bar, Bars, Cell, Curves, Gallery
+from robustlens.radii import parse_eps
 from robustlens.result import Number
 from robustlens.rules import Steepest
 from robustlens.studies.experiment_controls.measures import Measured

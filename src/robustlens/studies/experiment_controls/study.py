@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from robustlens.balls import parse_eps
 from robustlens.pictures import Picture
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict

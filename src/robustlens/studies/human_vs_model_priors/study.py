@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.errors import InputError
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit, untrained
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.studies.human_vs_model_priors import pictures
@@ -57,7 +58,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Measure nets trained at growing radii, and explanations of the standard one."""
     check(config)
     data = config.standard.dataset("test")
-    data = data.take(config.images) if config.images else data
+    data = data.limited(config.images)
     means = class_means(config.standard.dataset())
     norm, eps = config.robust.norm, parse_eps(config.robust.eps)
     how = Look(

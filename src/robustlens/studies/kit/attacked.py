@@ -26,11 +26,11 @@ class Attacked:
 
     def many(self, test: Dataset) -> Dataset:
         """Return the images for everything but AutoAttack."""
-        return test.take(self.images) if self.images else test
+        return test.limited(self.images)
 
     def autoattack(self, model: nn.Module, test: Dataset, within: Ball, seed: int) -> Rate:
         """Return the accuracy under AutoAttack, on the few."""
-        few = test.take(self.few) if self.few else test
+        few = test.limited(self.few)
         strongest = bind(autoattack, within, version=self.version)
         return attacked_accuracy(model, on_device_of(model, few), strongest, seed=seed).rate
 

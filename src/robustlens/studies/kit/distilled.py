@@ -41,7 +41,7 @@ class Held(NamedTuple):
 
 def part(source: Dataset, distilling: Distilling) -> Dataset:
     """Return the images of the training set that are rebuilt."""
-    return source.take(distilling.images) if distilling.images else source
+    return source.limited(distilling.images)
 
 
 def distilled(

@@ -102,7 +102,7 @@ def pushed(
 
 
 def _of(net: Checkpoint, source: Dataset) -> Checkpoint:
-    known = set(net.card.get("classes", ()))
+    known = set(net.card.classes)
     return among(net, source.classes) if known > set(source.classes) else net
 
 

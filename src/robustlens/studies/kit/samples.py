@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from robustlens.balls import parse_eps
 from robustlens.data import Dataset, save
 from robustlens.data.saved import CARD
 from robustlens.errors import InputError
 from robustlens.files import digest_json
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench
 from robustlens.streams import stream

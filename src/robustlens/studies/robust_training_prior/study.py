@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from robustlens.balls import ball, parse_eps
+from robustlens.balls import ball
 from robustlens.errors import InputError
+from robustlens.radii import parse_eps
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict

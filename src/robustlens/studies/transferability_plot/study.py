@@ -66,7 +66,7 @@ def study(config: Config, bench: Bench) -> Findings:
     """Train every family on the original set and on the pushed one; show it the examples."""
     source = config.standard.dataset()
     test = config.standard.dataset("test")
-    test = test.take(config.images) if config.images else test
+    test = test.limited(config.images)
     net = fit(config.standard, bench.folder, bench.device)
     folder = pushed(source, net, config.standard, config.making, "next", config.seed, bench)
     recipes = members(config.learner, config.size, config.nets)

@@ -2,7 +2,7 @@
 
 from robustlens.vision.measures.baselines import enlarged, mean_filled, nearest_filled
 from robustlens.vision.measures.estimate import Estimate
-from robustlens.vision.measures.judge import judge_features, judged
+from robustlens.vision.measures.judge import judge_features, judged, sees
 from robustlens.vision.measures.pairs import psnr, rank_correlation, relative_distance, ssim
 from robustlens.vision.measures.sets import (
     Neighbours,
@@ -29,5 +29,6 @@ __all__ = [
     "psnr",
     "rank_correlation",
     "relative_distance",
+    "sees",
     "ssim",
 ]

@@ -17,11 +17,8 @@ from robustlens.types import Images, Model
 from robustlens.vision.made import fitting, labels_for, layered, seen_by
 
 
-def judged(judge: Model, images: Images, target: Tensor | int, *, batch_size: int = 250) -> Rate:
-    """Return how often the judge decides for the targets, with its exact interval.
-
-    Pictures of one seed each, made independently, are what the interval is for. High values do
-    not say that pictures look like the class, nor that they differ: see `diversity`.
+def sees(judge: Model, images: Images, target: Tensor | int, *, batch_size: int = 250) -> Tensor:
+    """Return for each picture whether the judge decides for its target, boolean (b,).
 
     Raises:
         InputError: images or targets that do not fit the judge.
@@ -30,7 +27,18 @@ def judged(judge: Model, images: Images, target: Tensor | int, *, batch_size: in
     y = labels_for(images, target)
     ask = Answers(judge, y)
     parts = [seen_by(judge, ask, part) for part in torch.split(images, batch_size)]
-    return Rate.of(torch.cat([decision(z) for z in parts]) == y)
+    return torch.cat([decision(z) for z in parts]) == y
+
+
+def judged(judge: Model, images: Images, target: Tensor | int, *, batch_size: int = 250) -> Rate:
+    """Return how often the judge decides for the targets, with its exact interval.
+
+    Pictures of one seed each, made independently, are what the interval is for. High values do
+    not say that pictures look like the class, nor that they differ: see `diversity`.
+
+    Raises as `sees`, which answers picture by picture.
+    """
+    return Rate.of(sees(judge, images, target, batch_size=batch_size))
 
 
 def judge_features(
