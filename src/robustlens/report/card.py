@@ -11,7 +11,7 @@ from robustlens.pictures import Drawn
 from robustlens.provenance import Provenance
 from robustlens.recorded import FILE
 from robustlens.registry import Study, what_decides
-from robustlens.report.png import read_png
+from robustlens.report.picture import shown
 from robustlens.report.words import duration, interval
 from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS
@@ -105,7 +105,7 @@ def _place(run: Run) -> str:
 
 
 def _figure(figure: Drawn) -> str:
-    light, dark = (read_png(figure, theme) for theme in ("light", "dark"))
+    light, dark = (shown(figure, theme) for theme in ("light", "dark"))
     caption = escape(figure.caption)
     # Half the pixels: sharp on dense screens. The frame scrolls where a screen is too narrow, and
     # can then be reached from the keyboard.
