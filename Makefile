@@ -5,10 +5,13 @@ WORDS ?=
 # Tests run in a process for each core; those that share the run of the talk stay together.
 WORKERS ?= -n auto --dist loadgroup
 
-.PHONY: talk test fast check bench mutants clean
+.PHONY: talk talk-all test fast check bench mutants clean
 
-talk: .venv/base.done  ## run every study on packaged data, write runs/talk/index.html
+talk: .venv/base.done  ## every claim on one page, runs/talk/index.html: recorded, and computed here
 	$(BIN)/robustlens talk --preset quick $(WORDS)
+
+talk-all: .venv/base.done  ## compute what is recorded here as well: hours, goes on after a kill
+	$(BIN)/robustlens talk --preset quick --recompute $(WORDS)
 
 test: .venv/dev.done  ## all tests, with coverage
 	$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term:skip-covered --cov-fail-under=90

@@ -38,6 +38,7 @@ LAYERS = [
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},
     {"studies"},
+    {"recorded"},
     {"figures"},
     {"report"},
     {"cli", "web", "__main__"},

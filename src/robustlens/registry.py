@@ -12,6 +12,7 @@
 `robustlens run mine --eps 1`, its help and its page of the docs are derived from the entry.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib import import_module
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
+from robustlens.decoding import WHOLE, decode
 from robustlens.errors import InputError, UnknownName
 from robustlens.files import AnyPath, as_path
 from robustlens.pictures import Picture
@@ -150,6 +152,15 @@ def run(
     undecided = found.verdict is not None and name == PRESETS[0] and trains(config)
     verdict = Verdict.TOO_SMALL if undecided else found.verdict
     return Result(task.id, name, verdict, found.summary, found.numbers, found.figures, origin)
+
+
+def ran_with(result: Result, config: Any) -> bool:
+    """Say whether a result, perhaps read from a file, was measured with this config."""
+    said = json.loads(json.dumps(result.provenance.config))
+    try:  # fields that a config has got since then have their defaults
+        return bool(decode(type(config), said, "config", WHOLE) == config)
+    except InputError:  # a config of another version
+        return False
 
 
 def what_decides(study: str, verdict: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from robustlens.errors import InputError, UnknownName
 from robustlens.figures import DARK, LIGHT, save_pictures
@@ -167,8 +168,29 @@ def test_the_page_loads_nothing(drawn, tmp_path):
     assert not {"script", "iframe", "object"} & set(outline.tags)
     sources = outline.values["src"] + outline.values["srcset"]
     assert len(sources) == 2
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert all(href.startswith(("#", "data:,")) for href in outline.values["href"])
+
+
+def test_a_preview_lies_beside_the_page_and_shows_the_most_telling_study(drawn, tmp_path):
+    folder = run_folder(drawn, tmp_path / "run")
+    page_of([folder], tmp_path)
+    with Image.open(tmp_path / "page" / "preview.png") as preview:
+        assert preview.size == (1200, 630)
+        assert preview.getpixel((0, 0)) == (0xFC, 0xFB, 0xF8)
+        assert preview.getpixel((600, 315)) != (0xFC, 0xFB, 0xF8)
+    other = tmp_path / "bare"
+    write_page([run_folder(drawn, tmp_path / "none", figures=[])], other / "index.html", STUDIES)
+    assert not (other / "preview.png").exists()
+
+
+def test_a_folder_with_a_record_is_told_apart(drawn, tmp_path):
+    folder = run_folder(drawn, tmp_path / "run")
+    (folder / "record.json").write_text("{}", encoding="utf-8")
+    text = page_of([folder], tmp_path)
+    Outline(text)
+    assert "Recorded by us on 2025-01-01: it took 5 min 12 s on a processor." in text
+    assert "0 computed here, 1 recorded by us" in text
 
 
 def test_hostile_strings_stay_words(drawn, tmp_path):

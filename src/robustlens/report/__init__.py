@@ -8,9 +8,10 @@ style and pictures are inside it.
 
 from collections.abc import Mapping, Sequence
 
-from robustlens.files import AnyPath, write_text
+from robustlens.files import AnyPath, as_path, write_text
 from robustlens.registry import Study
 from robustlens.report.page import compose
+from robustlens.report.preview import PREVIEW, write_preview
 
 __all__ = ["write_page"]
 
@@ -18,9 +19,12 @@ __all__ = ["write_page"]
 def write_page(folders: Sequence[AnyPath], page: AnyPath, studies: Mapping[str, Study]) -> None:
     """Write one self-contained HTML page of the runs in `folders`, in that order, atomically.
 
-    Studies of `studies` without a run are listed with the command that runs them.
+    Studies of `studies` without a run are listed with the command that runs them. Beside it lies
+    preview.png, which is shown where people share the address of the page.
 
     Raises:
         InputError: a missing or broken result or picture; a study that is not in `studies`.
     """
-    write_text(page, compose(folders, studies))
+    path = as_path(page)
+    write_text(path, compose(folders, studies))
+    write_preview(folders, path.with_name(PREVIEW))

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from robustlens.errors import UnknownName
 from robustlens.pictures import Drawn
 from robustlens.provenance import Provenance
+from robustlens.recorded import FILE
 from robustlens.registry import Study, what_decides
-from robustlens.report.png import read_png
+from robustlens.report.picture import shown
 from robustlens.report.words import duration, interval
 from robustlens.result import Number, Result, Verdict
 from robustlens.studies.claims import CLAIMS
@@ -25,6 +26,7 @@ class Run(NamedTuple):
     number: int
     result: Result
     study: Study
+    recorded: bool  # by us, shipped with the package; else measured on this machine
 
     @property
     def anchor(self) -> str:
@@ -41,7 +43,7 @@ def load(number: int, folder: Path, studies: Mapping[str, Study]) -> Run:
     result = Result.read(folder)
     if result.study not in studies:
         raise UnknownName("study", result.study, studies)
-    return Run(number, result, studies[result.study])
+    return Run(number, result, studies[result.study], (folder / FILE).is_file())
 
 
 def card(run: Run) -> str:
@@ -90,13 +92,20 @@ def section(study: str) -> str:
     return f"Section {CLAIMS[study].section} of the talk" if study in CLAIMS else ""
 
 
+def kind(run: Run) -> str:
+    """Return how the numbers came about, as a tag: measured here, or recorded by us."""
+    if run.recorded:
+        return '<span class="kind recorded">Recorded</span>'
+    return '<span class="kind here">Computed here</span>'
+
+
 def _place(run: Run) -> str:
     parts = (f"Claim {run.number}", section(run.study.id), f"preset “{run.result.preset}”")
-    return " · ".join(escape(part) for part in parts if part)
+    return " · ".join([*(escape(part) for part in parts if part), kind(run)])
 
 
 def _figure(figure: Drawn) -> str:
-    light, dark = (read_png(figure, theme) for theme in ("light", "dark"))
+    light, dark = (shown(figure, theme) for theme in ("light", "dark"))
     caption = escape(figure.caption)
     # Half the pixels: sharp on dense screens. The frame scrolls where a screen is too narrow, and
     # can then be reached from the keyboard.
@@ -146,9 +155,14 @@ def _value(name: str, number: Number) -> tuple[str, str]:
 
 def _again(run: Run) -> str:
     origin = run.result.provenance
+    took = f"{duration(run.result.seconds)} on {escape(origin.device)}"
+    words = (
+        f"Recorded by us on {escape(origin.date)}: it took {took}. To make it again here:"
+        if run.recorded
+        else f"Took {took}. To do it again:"
+    )
     return f"""
-<p class="small">Took {duration(run.result.seconds)} on {escape(origin.device)}.
-To do it again:</p>
+<p class="small">{words}</p>
 <pre class="command"><code>{escape(origin.command.strip())}</code></pre>"""
 
 

@@ -7,6 +7,7 @@ After A. Madry, "Adversarial Robustness: Theory, Practice, and Beyond". A claim 
 goal of section 2 is measured: security-curve and gradient-masking.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -17,6 +18,28 @@ class Claim(NamedTuple):
     section: int
     sentence: str
 
+
+SECTIONS: Mapping[int, str] = {
+    1: "A change nobody sees",
+    2: "The goal: hold against the worst case",
+    3: "Harder, and larger nets",
+    4: "Less accurate",
+    5: "More data",
+    7: "The common view: aberrations",
+    8: "A simple experiment",
+    9: "Robust and non-robust features",
+    10: "Our priors and the net's",
+    11: "A theory in miniature",
+    12: "Robustification",
+    13: "Why perturbations transfer",
+    14: "What robust training and noise do",
+    15: "Data efficiency",
+    16: "Perception",
+    17: "Representations one can see",
+    18: "One classifier, many pictures",
+    19: "What comes next",
+}
+"""The sections of the talk that make claims, in our words; section 6 asks, and 8 to 14 answer."""
 
 _TABLE = (
     ("adversarial-perturbations", 1, "A change nobody sees makes an accurate net wrong."),

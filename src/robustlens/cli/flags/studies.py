@@ -66,19 +66,20 @@ class Run(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Talk(Command):
-    """Run every study, or reuse what was run before, and write the page.
+    """Show every claim on one page: results recorded by us, the rest computed here and now.
 
-    The page is there after the first study and grows with every further one, so that it can be
-    read meanwhile. A run that was stopped goes on where it was.
+    The page is there at once and grows with every study, so that it can be read meanwhile. What
+    was run before is reused; a run that was stopped goes on where it was.
 
-    Example: robustlens talk --preset quick
+    Example: robustlens talk
     """
 
     preset: str = "quick"  # tiny, quick or full
     out: Path = Path("runs")  # the page goes to OUT/talk/index.html
     device: str = "auto"  # auto, cpu or cuda
+    recompute: bool = False  # compute the recorded results here as well: hours
 
-    home: ClassVar[str] = "robustlens.cli.studies"
+    home: ClassVar[str] = "robustlens.cli.talk"
 
 
 def task_of(name: str) -> "robustlens.registry.Task":
