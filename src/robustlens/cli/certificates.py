@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from robustlens.bounds import Interval
 from robustlens.cli.command import columns
 from robustlens.cli.images import about, described, heading, reading
 from robustlens.provenance import Provenance
@@ -70,6 +71,12 @@ class Certified:
         return average_radius(self.rows) if len(self.rows) > 1 else None
 
     @property
+    def between(self) -> Interval:
+        """The interval of the average, which lies between 0 and the largest radius."""
+        assert self.average is not None
+        return Interval(*(min(max(end, 0.0), self.largest) for end in self.average.interval))
+
+    @property
     def abstained(self) -> int:
         """For how many images the votes do not say."""
         return sum(row.predicted == ABSTAINED for row in self.rows)
@@ -108,7 +115,7 @@ def payload(run: Certified, ready: Prepared, where: Provenance, save: Path) -> M
             "band": vote_shares(run.rows).width,
         },
         "average certified radius": average
-        and {"value": average.value, **average.interval._asdict(), "caution": average.caution},
+        and {"value": average.value, **run.between._asdict(), "caution": average.caution},
         "records": str(save),
         "provenance": where.as_dict(),
     }
@@ -130,7 +137,7 @@ def text(run: Certified, ready: Prepared, where: Provenance, save: Path) -> str:
         *_shares(run),
     ]
     if (average := run.average) is not None:
-        low, high = average.interval
+        low, high = run.between
         lines += _wrapped(f"average certified radius: {average.value:.3f} [{low:.3f}, {high:.3f}]")
         lines += _wrapped(average.caution)
     return "\n".join([*lines, f"  records: {save}"])

@@ -5,14 +5,18 @@ subject = Subject(net, "their net", "a Net that was handed over", classes=("cat"
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from robustlens.data.framing import Framing
 from robustlens.nets import Checkpoint
+from robustlens.nets.cards import Card
 from robustlens.subject.preprocessing import PLAIN, Preprocessing
+
+CHANNELS: Mapping[int, Literal[1, 3]] = {1: 1, 3: 3}
+"""Of pictures: grey, or colours."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,16 @@ class Subject:
 
     @property
     def framing(self) -> Framing | None:
-        """How pictures are brought to the size that the model reads; None: as they are."""
-        return self.preprocessing.framing
+        """How pictures are brought to the size that the model reads; None: as they are.
+
+        Of a checkpoint whose card says which net it is: the middle, of the size it was trained on.
+        """
+        if self.preprocessing.framing is not None:
+            return self.preprocessing.framing
+        net = Card.of(self.card).architecture
+        if net is None or net.channels not in CHANNELS:
+            return None
+        return Framing(net.size, net.size, channels=CHANNELS[net.channels])
 
     @property
     def checkpoint(self) -> Checkpoint:

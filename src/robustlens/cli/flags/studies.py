@@ -1,7 +1,6 @@
 """What can be typed after `robustlens run | talk`."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -91,12 +90,12 @@ def task_of(name: str) -> "robustlens.registry.Task":
         return STUDIES[name]
     if name in FORMS:
         import_module("robustlens.vision.tasks")
-    registry = sys.modules.get("robustlens.registry")  # else nobody has registered a task
-    known: Mapping[str, Any] = registry.tasks() if registry else dict.fromkeys([*STUDIES, *FORMS])
+    if name in CLAIMS:
+        kind = "study (the claim is listed, its study is not written yet)"
+        raise UnknownName(kind, name, [*STUDIES, *FORMS])
+    from robustlens.registry import tasks  # which needs torch; somebody's own may be there
+
+    known = tasks()
     if name in known:
-        task: robustlens.registry.Task = known[name]
-        return task
-    kind = (
-        "study (the claim is listed, its study is not written yet)" if name in CLAIMS else "study"
-    )
-    raise UnknownName(kind, name, known)
+        return known[name]
+    raise UnknownName("study or task", name, known)
