@@ -164,7 +164,6 @@ COMMANDS = {
     "make": 2,
     "make inpant": 2,
     "make generate --steps many": 2,
-    "run robust-er": 2,
     "run interactive-class-manipulation": 2,
 }
 
