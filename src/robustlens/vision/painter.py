@@ -119,6 +119,10 @@ class Painter:
         """Return what the model takes images for."""
         return seen_by(self.model, Answers(self.model), x).argmax(dim=1)
 
+    def probabilities(self, x: Images) -> Values:
+        """Return what the model gives each class of each image, (b, k)."""
+        return seen_by(self.model, Answers(self.model), x).softmax(dim=1)
+
     def chance(self, x: Images, y: Labels) -> Values:
         """Return the probability that the model gives each image's class, (b,)."""
         z = seen_by(self.model, Answers(self.model, y), x)
