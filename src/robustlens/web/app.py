@@ -23,6 +23,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from robustlens.errors import InputError
 from robustlens.version import __version__
 from robustlens.web.desk import Desk, Pair, Push, Sheet
+from robustlens.web.tools import described, taken, worked
 from robustlens.web.turns import Busy, Turns
 from robustlens.web.wire import mask_of, photo_of, shown, strokes_of
 
@@ -34,6 +35,9 @@ DESKS = 64
 """At most; the one unused for longest makes room."""
 POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'"
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+
+DeskId = Annotated[str, Path(max_length=40)]
 
 
 class Ask(BaseModel):
@@ -62,6 +66,18 @@ class Anchor(Ask):
     """Where the ball begins: here and to stay, or wherever the picture is painted on."""
 
     pinned: bool
+
+
+class AskTool(Ask):
+    """What a tool is told; what is left out is as in its form."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Take(Ask):
+    """A picture that the last tool made."""
+
+    index: int = Field(ge=0)
 
 
 @dataclass(eq=False)
@@ -101,6 +117,7 @@ def lab_app(pairs: Mapping[str, Pair], *, waiting: int = 64) -> FastAPI:
     app.add_exception_handler(Busy, _busy)
     _add_page(app)
     _add_desks(app, room)
+    _add_tools(app, room)
     return app
 
 
@@ -119,8 +136,6 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _add_desks(app: FastAPI, room: Room) -> None:
-    desk_id = Annotated[str, Path(max_length=40)]
-
     @app.get("/api/models")
     async def models() -> list[dict[str, Any]]:
         return [
@@ -139,34 +154,34 @@ def _add_desks(app: FastAPI, room: Room) -> None:
         return {"desk": name, **await _changed(room, name, lambda desk: desk.sheet)}
 
     @app.post("/api/desks/{desk}/undo")
-    async def undo(desk: desk_id) -> dict[str, Any]:
+    async def undo(desk: DeskId) -> dict[str, Any]:
         return await _changed(room, desk, Desk.undo)
 
     @app.post("/api/desks/{desk}/redo")
-    async def redo(desk: desk_id) -> dict[str, Any]:
+    async def redo(desk: DeskId) -> dict[str, Any]:
         return await _changed(room, desk, Desk.redo)
 
     @app.post("/api/desks/{desk}/paint")
-    async def paint(desk: desk_id, request: Request) -> dict[str, Any]:
+    async def paint(desk: DeskId, request: Request) -> dict[str, Any]:
         strokes = await request.body()
         return await _changed(room, desk, lambda d: d.put(d.sheet.painted(strokes_of(d, strokes))))
 
     @app.post("/api/desks/{desk}/photo")
-    async def photo(desk: desk_id, request: Request) -> dict[str, Any]:
+    async def photo(desk: DeskId, request: Request) -> dict[str, Any]:
         body = await request.body()
         return await _changed(room, desk, lambda d: d.put(photo_of(d, body)))
 
     @app.post("/api/desks/{desk}/mask")
-    async def mask(desk: desk_id, request: Request) -> dict[str, Any]:
+    async def mask(desk: DeskId, request: Request) -> dict[str, Any]:
         body = await request.body()
         return await _changed(room, desk, lambda d: d.put(d.sheet.masked(mask_of(d, body))))
 
     @app.post("/api/desks/{desk}/anchor")
-    async def anchor(desk: desk_id, ask: Anchor) -> dict[str, Any]:
+    async def anchor(desk: DeskId, ask: Anchor) -> dict[str, Any]:
         return await _changed(room, desk, lambda d: d.put(d.sheet.anchored(ask.pinned)))
 
     @app.post("/api/desks/{desk}/push", response_class=EventSourceResponse)
-    async def push(desk: desk_id, ask: AskPush) -> AsyncIterator[ServerSentEvent]:
+    async def push(desk: DeskId, ask: AskPush) -> AsyncIterator[ServerSentEvent]:
         at = room.at(desk)
         steps = at.pushes(Push(**ask.model_dump()))
         try:
@@ -179,6 +194,22 @@ def _add_desks(app: FastAPI, room: Room) -> None:
                     yield ServerSentEvent(data=data, event="step")
         except (InputError, Busy) as error:
             yield ServerSentEvent(data={"error": str(error)}, event="fault")
+
+
+def _add_tools(app: FastAPI, room: Room) -> None:
+    @app.get("/api/tools")
+    async def tools() -> list[dict[str, Any]]:
+        return described()
+
+    @app.post("/api/desks/{desk}/tools/{tool}")
+    async def work(desk: DeskId, tool: str, ask: AskTool) -> dict[str, Any]:
+        at = room.at(desk)
+        async with room.turns.of(desk) as turn:
+            return await turn.do(partial(worked, at, tool, ask.settings))
+
+    @app.post("/api/desks/{desk}/take")
+    async def take(desk: DeskId, ask: Take) -> dict[str, Any]:
+        return await _changed(room, desk, partial(taken, index=ask.index))
 
 
 async def _changed(room: Room, name: str, change: Callable[[Desk], Sheet]) -> dict[str, Any]:

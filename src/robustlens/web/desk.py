@@ -125,6 +125,7 @@ class Desk:
     limit: int
     sheets: list[Sheet] = field(default_factory=list)
     place: int = -1
+    made: tuple[Images, ...] = ()  # by the last tool, to be taken
 
     def __post_init__(self) -> None:
         c, h, w = self.pair.robust.shape

@@ -335,10 +335,71 @@ document.addEventListener("paste", (event) => { const file = [...event.clipboard
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) take(file); });
 
+// ---- tools ----------------------------------------------------------------------------------
+
+function field(one) {
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  input.name = one.name;
+  input.dataset.type = one.type;
+  if (one.type === "yes") input.type = "checkbox";
+  else if (one.type === "whole" || one.type === "number") {
+    Object.assign(input, { type: "number", step: one.type === "whole" ? 1 : "any", placeholder: one.default ?? "default" });
+    if (one.low !== null) input.min = one.low;
+    if (one.high !== null) input.max = one.high;
+  } else Object.assign(input, { type: "text", placeholder: [one.default].flat().join(" ") || "default" });
+  if (one.kind === "class") input.setAttribute("list", "names");
+  label.append(`${one.flag} `, input);
+  label.title = one.help;
+  input.setAttribute("aria-description", one.help);
+  return label;
+}
+
+function settings(form) {
+  const asked = {};
+  for (const input of form.querySelectorAll("input[name]")) {
+    const { type } = input.dataset;
+    if (type === "yes") { if (input.checked) asked[input.name] = true; }
+    else if (input.value === "") continue;
+    else if (type === "list") asked[input.name] = input.value.trim().split(/[\s,]+/).map(Number);
+    else asked[input.name] = type === "text" ? input.value : Number(input.value);
+  }
+  return asked;
+}
+
+function toolForm(one) {
+  const details = document.createElement("details");
+  const form = document.createElement("form");
+  const summary = Object.assign(document.createElement("summary"), { textContent: one.title });
+  const about = Object.assign(document.createElement("p"), { className: "about", textContent: one.about });
+  const button = Object.assign(document.createElement("button"), { textContent: "Make" });
+  form.append(about, ...one.fields.map(field), button);
+  form.onsubmit = (event) => { event.preventDefault(); after(() => make(one, settings(form), button)); };
+  details.append(summary, form);
+  return details;
+}
+
+async function make(one, asked, button) {
+  button.disabled = true;
+  try {
+    const made = await post(`tools/${one.id}`, { settings: asked });
+    const words = Object.assign(document.createElement("p"), { textContent: `${one.title}: ${made.said}` });
+    $("made").replaceChildren(words, ...made.pictures.map((src, index) => {
+      const take = document.createElement("button");
+      take.append(Object.assign(document.createElement("img"), { src, alt: `picture ${index + 1}: put it on the sheet` }));
+      take.onclick = () => after(() => act("take", { index }));
+      return take;
+    }));
+    said(`${one.title}: ${made.said}`);
+  } finally { button.disabled = false; }
+}
+
 // ---- begin ---------------------------------------------------------------------------------
 
 after(async () => {
   state.models = await (await answered(await fetch("/api/models"))).json();
   $("model").replaceChildren(...state.models.map((m) => new Option(m.name)));
   await open(state.models[0].name);
+  const tools = await (await answered(await fetch("/api/tools"))).json();
+  $("forms").replaceChildren(...tools.map(toolForm));
 });
