@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Request
@@ -106,8 +107,14 @@ class Room:
         return self.desks[name]
 
 
-def lab_app(pairs: Mapping[str, Pair], *, waiting: int = 64) -> FastAPI:
-    """Return the lab as an ASGI application, for the nets of `pairs`; the first is shown first."""
+def lab_app(
+    pairs: Mapping[str, Pair], *, waiting: int = 64, talk: FilePath | None = None
+) -> FastAPI:
+    """Return the lab as an ASGI application, for the nets of `pairs`; the first is shown first.
+
+    `talk` is the page of claims, where it is written: `robustlens talk`. At most `waiting` steps
+    wait for the worker; more are refused.
+    """
     app = FastAPI(title="robustlens lab", version=__version__, max_body_size=BYTES)
     room = Room(pairs, Turns(waiting))
     app.state.room = room
@@ -115,16 +122,23 @@ def lab_app(pairs: Mapping[str, Pair], *, waiting: int = 64) -> FastAPI:
     app.middleware("http")(_own_pages_only)
     app.add_exception_handler(InputError, _refused)
     app.add_exception_handler(Busy, _busy)
-    _add_page(app)
+    _add_page(app, talk)
     _add_desks(app, room)
     _add_tools(app, room)
     return app
 
 
-def _add_page(app: FastAPI) -> None:
+def _add_page(app: FastAPI, talk: FilePath | None) -> None:
     @app.get("/", response_class=HTMLResponse)
     async def page() -> str:
         return _part("index.html")
+
+    @app.get("/talk", response_class=HTMLResponse)
+    async def claims() -> Response:
+        if talk is None or not talk.is_file():
+            words = "The page of claims is not written yet: run <code>robustlens talk</code>."
+            return HTMLResponse(f"<!doctype html><html lang=en><title>talk</title><p>{words}", 404)
+        return HTMLResponse(talk.read_text(encoding="utf-8"))
 
     @app.get("/lab.js", response_class=Response)
     async def script() -> Response:
@@ -231,7 +245,8 @@ async def _own_pages_only(request: Request, follow: Callable[[Request], Any]) ->
     if request.method != "GET" and (strange or origin not in (None, own)):
         return JSONResponse({"detail": f"a request of {origin}, another site"}, 403)
     answer: Response = await follow(request)
-    answer.headers["Content-Security-Policy"] = POLICY
+    if request.url.path != "/talk":  # which brings its own
+        answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer

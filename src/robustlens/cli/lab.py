@@ -1,0 +1,80 @@
+"""`robustlens lab`: the nets are loaded, the page is served on this machine, a browser opened."""
+
+import socket
+import threading
+import webbrowser
+
+from robustlens.cli.command import Answer, device
+from robustlens.cli.flags import lab as flags
+from robustlens.errors import InputError
+from robustlens.progress import say
+from robustlens.vision.painter import Painter
+from robustlens.vision.seeds import Seeds
+from robustlens.zoo import pretrained
+from robustlens.zoo.choice import ROBUST
+from robustlens.zoo.places import find
+from robustlens.zoo.seeds import seeds_of
+from robustlens.zoo.table import Entry, entries
+
+
+class Lab(flags.Lab):
+    """`robustlens lab`, at work."""
+
+    def run(self) -> Answer:
+        """Serve until Ctrl-C."""
+        try:
+            import uvicorn
+
+            from robustlens.web import Pair, lab_app
+        except ImportError as error:
+            raise InputError(
+                f"no {error.name} in this environment", "the extra of the lab",
+                "pip install 'robustlens[web]'",
+            ) from error  # fmt: skip
+        names = self.model or _here()
+        pairs = {name: Pair(self._painter(name), self._twin(name)) for name in names}
+        with socket.socket() as bound:
+            try:
+                bound.bind(("127.0.0.1", self.port))
+            except (OSError, OverflowError) as error:
+                raise InputError(f"port {self.port}: {error}", "a free one", "--port 0") from error
+            address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
+            app = lab_app(pairs, talk=self.out / "talk" / "index.html")
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+            say(f"the lab is at {address} (Ctrl-C ends it)")
+            if self.open:
+                threading.Timer(0.5, webbrowser.open, (address,)).start()
+            server.run(sockets=[bound])
+        return Answer({"address": address, "models": list(names)}, "the lab is closed")
+
+    def _painter(self, name: str) -> Painter:
+        found, shipped = pretrained(name), entries()[name]
+        model = found.model.to(device(self.device))
+        return Painter.of(model, found.card, name, seeds=lambda: Seeds.load(seeds_of(shipped)))
+
+    def _twin(self, name: str) -> Painter | None:
+        """Return the standard net of the same data and architecture, where it is here."""
+        card = entries()[name].card
+        for other in entries().values():
+            same = all(other.card[key] == card[key] for key in ("architecture", "classes"))
+            standard = other.card["recipe"]["loss"] == "standard" and same
+            if standard and find(other) is not None:
+                return self._painter(other.name)
+        return None
+
+
+def _here() -> tuple[str, ...]:
+    """Return the robust nets on this machine, CIFAR-10's first: they paint in colour.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = [one for one in entries().values() if _robust(one) and find(one) is not None]
+    if not found:
+        raise InputError("no robust model on this machine", "one", "robustlens models list")
+    found.sort(key=lambda one: (not one.name.startswith("cifar10-l2"), one.name))
+    return tuple(one.name for one in found)
+
+
+def _robust(one: Entry) -> bool:
+    return one.card["recipe"]["loss"] in ROBUST
