@@ -16,11 +16,16 @@ from robustlens.vision.photo import drawn
 
 FEW = ["--steps", "3"]
 MINE = """
+import torch
 from robustlens.nets import SmallCNN
 from robustlens.streams import initialised
 
 def net():
     return initialised(0, lambda: SmallCNN(3, 4, width=4))
+
+class Broken(torch.nn.Module):
+    def forward(self, x):
+        return {}["logits"]
 """
 
 
@@ -248,9 +253,32 @@ def test_what_is_refused_is_said_and_nothing_is_written(
     assert said in refused(capsys, here, *words)
 
 
+def test_an_error_of_ones_own_model_is_told_as_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["make", "translate", "photo.png", "--to", "1", "--model", "mine:Broken"]) == 1
+    said = capsys.readouterr().err
+    assert 'return {}["logits"]' in said
+    assert "the model mine:Broken fails on these pictures" in said
+
+
+def test_a_folder_gets_the_picture_under_its_own_name(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "v1.0").mkdir()
+    words = ["translate", "pullover.png", "--to", "dress", *FEW]
+    assert made(capsys, *words, "--out", "new")["files"] == [
+        str(Path("new/pullover-translate.png"))
+    ]
+    found = made(capsys, *words, "--out", "v1.0", "--gif", "v1.0/walk.webp")
+    assert [Path(file).name for file in found["files"]] == ["pullover-translate.png", "walk.webp"]
+    row = ["morph", "pullover.png", "boot.png", "--points", "2", *FEW, "--out", "row"]
+    assert [Path(file).name for file in made(capsys, *row)["files"]] == ["1.png", "2.png"]
+
+
 def test_the_tools_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     from robustlens.cli.flags.make import MakeHelp
 
     answer = MakeHelp().run()
     assert "inpaint      Fill a hole" in answer.text
-    assert [row["tool"] for row in answer.payload["tools"]][0] == "generate"
+    assert answer.payload["tools"][0]["tool"] == "generate"

@@ -1,4 +1,4 @@
-"""Forms: what can be asked of the tools, in bounds and with help, and all that is derived from it."""
+"""Forms: what can be asked of the tools, with help and in bounds; what is derived from them."""
 
 import json
 from dataclasses import fields
@@ -35,8 +35,20 @@ def test_every_field_says_what_it_is(form: Form) -> None:
     assert all(one.help and one.kind for one in found)
     assert [one.name for one in found][-1] in ("rms", "seed")  # what is common comes last
     assert form.settings() is not None  # the defaults are in bounds
-    json.dumps([one._replace(type=str(one.type)) for one in found])
+    page = json.loads(json.dumps(form.as_dict()))
+    assert [row["name"] for row in page["fields"]] == [one.name for one in found]
+    assert [row["name"] for row in page["inputs"]] == [one.name for one in form.inputs]
     assert form.example.startswith(f"make {form.id}")
+
+
+def test_a_page_can_ask_for_what_a_command_can() -> None:
+    page = FORMS["upscale"].as_dict()
+    assert page["inputs"][0]["required"]
+    factor = page["fields"][0]
+    assert (factor["name"], factor["type"], factor["default"]) == ("factor", "float", 4.0)
+    assert (factor["low"], factor["high"], factor["kind"]) == (1.01, 32, "number")
+    assert page["fields"][1]["kind"] == "class"
+    assert page["fields"][2]["type"] == "int | None"
 
 
 def test_a_flag_is_that_of_its_own_field() -> None:

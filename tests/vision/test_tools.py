@@ -350,3 +350,34 @@ def test_a_layer_may_be_any_module_by_its_name() -> None:
     made = visualize_feature(small(), pictures(2), 1, layer="body.0", walk=SHORT)
     assert bool((made.numbers["after"] > made.numbers["before"]).all())
     assert made.settings["layer"] == "body.0"
+
+
+def test_a_way_to_another_picture_begins_between_the_two() -> None:
+    model, x = small(), pictures(2)
+    made = morph(model, x, 0, 2, points=3, end=1 - x, walk=Walk(L2(2.0), Steepest(0.2), steps=0))
+    for k, image in enumerate(made.images):
+        share = (k % 3) / 2
+        torch.testing.assert_close(image, (1 - share) * x[k // 3] + share * (1 - x[k // 3]))
+    with pytest.raises(InputError, match="as many images, of one size"):
+        morph(model, x, 0, 2, end=x[:1])
+
+
+def test_a_walk_moves_the_bar_that_there_is() -> None:
+    from robustlens.progress import within
+
+    seen: list[float] = []
+    with within(lambda amount=1, note=None: seen.append(amount), 1.0) as left:
+        translate(small(), pictures(1), 2, walk=SHORT)
+        assert left() == pytest.approx(0.0)
+    assert seen == pytest.approx([1 / 6] * 6)
+
+
+def test_a_class_has_a_name_in_any_capitals_or_an_index() -> None:
+    names = ("Dress", "Ankle boot", "dress", "7")
+    assert [class_of(name, names) for name in ("Dress", "dress", "ANKLE BOOT", "7", "1", 0)] == [
+        0, 2, 1, 3, 1, 0,
+    ]  # fmt: skip
+    with pytest.raises(UnknownName, match="unknown class 'DRESS'"):
+        class_of("DRESS", names)  # two have that name in other capitals
+    with pytest.raises(InputError, match="class 9"):
+        class_of("9", names)

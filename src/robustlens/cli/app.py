@@ -158,6 +158,8 @@ def _together() -> AbstractContextManager[None]:
 
 
 def _continues(words: Sequence[str]) -> str:
+    if words[:1] == ["make"]:
+        return "what was not finished was not written"
     again = " with --resume" * (words[:1] == ["evaluate"] and "--resume" not in words)
     again += " and without --anew" * ("--anew" in words)
     return f"the same command{again} continues from what is saved"

@@ -1,6 +1,8 @@
 """`robustlens make`: pictures of people's files, by the tools of `vision`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -9,12 +11,12 @@ import torch
 from robustlens.cli.bring import brought
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags.make import Make, SeedsMake
+from robustlens.cli.tracing import own_frames
 from robustlens.data import load
 from robustlens.data.pictures import look
-from robustlens.errors import InputError
+from robustlens.errors import InputError, ModelFailed
 from robustlens.fetch import Digest
 from robustlens.files import as_path
-from robustlens.processes import main_process
 from robustlens.progress import bar, within
 from robustlens.provenance import clock, command_line, provenance
 from robustlens.vision.outcome import Outcome
@@ -33,7 +35,6 @@ from robustlens.vision.seeds import Seeds
 from robustlens.vision.studio import Done, Work
 from robustlens.zoo.choice import for_pictures
 from robustlens.zoo.seeds import seeds_of
-from robustlens.zoo.table import entries
 
 OWN = 256
 """Pixels a side up to which a picture is taken to be of the size of somebody's own model."""
@@ -46,14 +47,16 @@ def made(command: Make) -> Answer:
             **{one.name: getattr(command, one.name) for one in fields(command.form.settings)}
         )
         out = _out(command)
-        painter, chosen = _painter(command)
+        with _told(command):
+            painter, chosen = _painter(command)
         image, second = (_photo(command, name, painter) for name in ("image", "second"))
         mask, notes = _mask(command, image)
         work = Work(
             command.form, painter, ask,
             tiles=getattr(command, "tiles", False), moving=command.gif is not None,
         )  # fmt: skip
-        with bar(f"make {command.form.id}", 1.0) as advance, within(advance, 1.0) as left:
+        title = f"make {command.form.id}"
+        with _told(command), bar(title, 1.0) as advance, within(advance, 1.0) as left:
             done = work.done(image, second, mask)
             advance(left())
         files = _written(done, out, command.gif)
@@ -87,17 +90,31 @@ def _painter(command: Make) -> tuple[Painter, list[str]]:
         chosen = [f"--model {name}, chosen for it"]
     found = brought(command.weights, name, device(command.device))
     called = name or str(command.weights)
-    shipped = entries().get(called)
     given = getattr(command, "seeds", None)
     size = command.size
     if given is not None:
         seeds = Seeds.load(given)
         size = size or (None if "architecture" in found.card else seeds.size[0])
         return Painter.of(found.model, found.card, called, size=size, seeds=lambda: seeds), chosen
-    begin = None if shipped is None else lambda: Seeds.load(seeds_of(shipped))
+    known = "recipe" in found.card
+    begin = (lambda: Seeds.load(seeds_of(found.card))) if known else None
     if size is None and "architecture" not in found.card:
         size = _own_size(command)
     return Painter.of(found.model, found.card, called, size=size, seeds=begin), chosen
+
+
+@contextmanager
+def _told(command: Make) -> Iterator[None]:
+    """Say whose error it is where a model that someone brought raises one."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # it is someone's code: it may raise anything
+        if not own_frames(error):
+            raise
+        name = command.model or command.weights
+        raise ModelFailed(f"the model {name} fails on these pictures") from error
 
 
 def _own_size(command: Make) -> int | None:
@@ -140,8 +157,10 @@ def _out(command: Make) -> Path:
     path = getattr(command, "image", None)
     stem = command.form.id if path is None else f"{path.stem}-{command.form.id}"
     out = as_path(command.out) if command.out is not None else Path(f"{stem}.png")
-    if out.suffix:
+    if out.suffix and not out.is_dir():
         check_suffix(out, WRITTEN)
+    elif path is not None and command.form.back != "row":
+        out = out / f"{stem}.png"  # one picture, into a folder
     if command.gif is not None:
         check_suffix(command.gif, MOVING)
     given = [p for key in ("image", "second", "mask") if (p := getattr(command, key, None))]
@@ -157,14 +176,9 @@ def _out(command: Make) -> Path:
 
 def _written(done: Done, out: Path, gif: Path | None) -> list[Path]:
     """Write the picture, or into a folder each picture, and the walk; return the files."""
-    if not main_process():
-        return []
     files = [out]
-    if out.suffix:
+    if out.suffix and not out.is_dir():
         save_picture(done.picture, out)
-    elif len(done.parts) == 1:
-        files = [out / "1.png"]
-        save_picture(done.picture, files[0])
     else:
         width = len(str(len(done.parts)))
         files = [out / f"{k:0{width}}.png" for k in range(1, len(done.parts) + 1)]

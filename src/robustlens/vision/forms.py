@@ -10,7 +10,7 @@ torch, so that help is printed at once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from robustlens.vision.settings import (
     Add,
@@ -64,6 +64,25 @@ class Form:
         found = described(self.settings)
         common = {f.name for f in fields(Within)}
         return tuple(sorted(found, key=lambda f: f.name in common))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that a page needs to ask for it, for JSON: types are their names."""
+        kinds = (
+            one.type.__name__ if isinstance(one.type, type) else str(one.type)
+            for one in self.fields()
+        )
+        return {
+            "id": self.id,
+            "title": self.title,
+            "about": self.about,
+            "inputs": [one._asdict() for one in self.inputs],
+            "fields": [
+                {**one._asdict(), "type": kind}
+                for one, kind in zip(self.fields(), kinds, strict=True)
+            ],
+            "back": self.back,
+            "tiles": self.tiles,
+        }
 
     def takes(self, name: str) -> bool:
         """Say whether an input of that name can be given."""

@@ -23,7 +23,7 @@ def morph(
     second: Tensor | int,
     *,
     points: int = 8,
-    end: Images | None = None,
+    end: Tensor | None = None,
     walk: Walk | None = None,
 ) -> Made:
     """Return `points` pictures of every image, of class `first` at one end, `second` at the other.

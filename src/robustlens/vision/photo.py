@@ -7,7 +7,7 @@ mask = read_mask(Path("mask.png"), photo)
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -112,7 +112,7 @@ def save_picture(image: Image.Image, path: Path) -> None:
     """
     check_suffix(path, WRITTEN)
     kind = WRITTEN[path.suffix.lower()]
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": 95, "subsampling": 0},
         "WEBP": {"lossless": True},
     }
@@ -133,7 +133,7 @@ def save_walk(frames: Sequence[Image.Image], path: Path, *, seconds: float = 3.0
     each = max(20, round(1000 * seconds / len(frames)))
     times = [each] * (len(frames) - 1) + [max(each, 1500)]
     kind = MOVING[path.suffix.lower()]
-    options = {"quality": 90} if kind == "WEBP" else {"disposal": 1}
+    options: dict[str, Any] = {"quality": 90} if kind == "WEBP" else {"disposal": 1}
     first, *others = (frame.convert("RGB") for frame in frames)
     with replacing(path) as temporary:
         first.save(

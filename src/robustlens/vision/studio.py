@@ -143,7 +143,7 @@ class Work:
         else:
             start = made.start
         if getattr(self.ask, "factor", 1.0) != 1.0:
-            placed = _enlarged(placed, self.ask.factor, made.images)
+            placed = _enlarged(placed, self.ask.factor)
 
         def put(x: Images) -> Image.Image:
             if back == "hole":
@@ -152,11 +152,12 @@ class Work:
             return changed(placed, x - start, mask)
 
         picture = put(made.images)
-        frames = () if made.frames is None else tuple(_frame(put(f)) for f in made.frames)
+        placed = _small(placed)  # for the frames
+        frames = () if made.frames is None else tuple(enlarged_whole(put(f)) for f in made.frames)
         return Done(picture, tuple(map(drawn, made.images)), frames, outcome, placed.how)
 
 
-def _enlarged(placed: Placed, factor: float, made: Images) -> Placed:
+def _enlarged(placed: Placed, factor: float) -> Placed:
     """Return a picture in large, as `upscale` begins, with its boxes."""
     image = drawn(enlarged(pixels(placed.image), factor, "bicubic")[0])
     boxes = []
@@ -169,10 +170,16 @@ def _enlarged(placed: Placed, factor: float, made: Images) -> Placed:
     return placed._replace(image=image, boxes=tuple(boxes), how=how)
 
 
-def _frame(image: Image.Image) -> Image.Image:
-    """Return a frame of a size to be sent: small ones grow, large ones shrink."""
-    if max(image.size) <= LARGEST_FRAME:
-        return enlarged_whole(image)
-    small = image.copy()
-    small.thumbnail((LARGEST_FRAME, LARGEST_FRAME), Image.Resampling.LANCZOS)
-    return small
+def _small(placed: Placed) -> Placed:
+    """Return a picture of a size to be sent, with its boxes; a small one as it is."""
+    times = LARGEST_FRAME / max(placed.image.size)
+    if times >= 1:
+        return placed
+    w, h = (max(1, round(side * times)) for side in placed.image.size)
+    across, down = w / placed.image.width, h / placed.image.height
+    boxes = tuple(
+        (round(left * across), round(top * down), round(right * across), round(bottom * down))
+        for left, top, right, bottom in placed.boxes
+    )
+    image = placed.image.resize((w, h), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return placed._replace(image=image, boxes=boxes)

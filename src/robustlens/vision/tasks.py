@@ -23,7 +23,7 @@ from robustlens.vision.outcome import Given, Outcome
 from robustlens.vision.painter import Painter
 from robustlens.vision.seeds import Seeds
 from robustlens.vision.settings import Sensitivity, Upscale
-from robustlens.zoo import entry, pretrained
+from robustlens.zoo import pretrained
 from robustlens.zoo.seeds import seeds_of
 
 MODEL = "fashion-l2-1.5"
@@ -40,7 +40,7 @@ def shown(form: Form) -> Callable[[Any, Bench], Findings]:
             found.model.to(bench.device),
             found.card,
             MODEL,
-            seeds=lambda: Seeds.load(seeds_of(entry(MODEL))),
+            seeds=lambda: Seeds.load(seeds_of(found.card)),
         )
         data = load("fashion", "test")
         given, config = _given(form, painter, config, data)

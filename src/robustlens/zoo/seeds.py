@@ -1,6 +1,6 @@
 """Where the seeds of generated pictures lie that are shipped: beside the weights of the models.
 
-    seeds_of(entry("cifar10-l2-0.5"))        # the path of a file for `vision.Seeds.load`, checked
+    seeds_of(entry("cifar10-l2-0.5").card)        # a file for `vision.Seeds.load`, checked
 
 One file serves all models of the same images. It holds a mean and a few directions a class, at low
 resolution and in half precision; no image can be read from it. Made by `robustlens make seeds`.
@@ -8,10 +8,11 @@ resolution and in half precision; no image can be read from it. Made by `robustl
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from robustlens.errors import InputError
 from robustlens.zoo.places import folders
-from robustlens.zoo.table import Entry, File
+from robustlens.zoo.table import File
 
 SEEDS: Mapping[str, File] = {
     "catdog": File(
@@ -43,23 +44,23 @@ SEEDS: Mapping[str, File] = {
 """The file for each data set that a shipped model may have been trained on."""
 
 
-def seeds_of(entry: Entry) -> Path:
-    """Return the path of the seeds of a shipped model.
+def seeds_of(card: Mapping[str, Any]) -> Path:
+    """Return the path of seeds for a model, shipped or trained, by the data that its card names.
 
     Raises:
         InputError: there are none for its images, they are not on this machine, or damaged.
     """
-    data = str(entry.card["recipe"]["data"])
+    data = str(card.get("recipe", {}).get("data", ""))
     remedy = f"fit them: robustlens make seeds --data {data} --out seeds.safetensors"
     file = SEEDS.get(data)
     if file is None:
         known = ", ".join(sorted(SEEDS))
-        raise InputError(f"no seeds for a model of {data}", f"a model of {known}", remedy)
+        raise InputError(f"no seeds for a model of {data!r}", f"a model of {known}", remedy)
     path = next((place for f in folders() if (place := f / file.name).is_file()), None)
     if path is None:
         places = " or ".join(map(str, folders()))
         raise InputError(
-            f"the seeds of {entry.name} are not on this machine", f"{file.name} in {places}", remedy
+            f"the seeds of {data} are not on this machine", f"{file.name} in {places}", remedy
         )
     if file.digest.of(path) != file.digest:
         raise InputError(f"{path} is damaged or was changed", str(file.digest), remedy)
