@@ -3,9 +3,12 @@
 import socket
 import threading
 import webbrowser
+from collections.abc import Callable
+from functools import partial
 
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags import lab as flags
+from robustlens.data import SOURCES, Dataset, load
 from robustlens.errors import InputError
 from robustlens.progress import say
 from robustlens.vision.painter import Painter
@@ -15,6 +18,9 @@ from robustlens.zoo.choice import ROBUST
 from robustlens.zoo.places import find
 from robustlens.zoo.seeds import seeds_of
 from robustlens.zoo.table import Entry, entries
+
+PACKAGED = {"fashion-full": "fashion"}
+"""Data sets of which a part comes with the package."""
 
 
 class Lab(flags.Lab):
@@ -32,7 +38,7 @@ class Lab(flags.Lab):
                 "pip install 'robustlens[web]'",
             ) from error  # fmt: skip
         names = self.model or _here()
-        pairs = {name: Pair(self._painter(name), self._twin(name)) for name in names}
+        pairs = {name: Pair(self._painter(name), self._twin(name), _images(name)) for name in names}
         with socket.socket() as bound:
             try:
                 bound.bind(("127.0.0.1", self.port))
@@ -49,7 +55,7 @@ class Lab(flags.Lab):
 
     def _painter(self, name: str) -> Painter:
         found, shipped = pretrained(name), entries()[name]
-        model = found.model.to(device(self.device))
+        model = found.model.to(device(self.device)).eval().requires_grad_(False)
         return Painter.of(model, found.card, name, seeds=lambda: Seeds.load(seeds_of(shipped)))
 
     def _twin(self, name: str) -> Painter | None:
@@ -61,6 +67,16 @@ class Lab(flags.Lab):
             if standard and find(other) is not None:
                 return self._painter(other.name)
         return None
+
+
+def _images(name: str) -> Callable[[], Dataset] | None:
+    """Return what reads images like those of a net's training, where they are on this machine."""
+    card = entries()[name].card
+    data, size = card["recipe"]["data"], card["recipe"].get("size") or None
+    for source in (data, PACKAGED.get(data, "")):
+        if source in SOURCES and SOURCES[source].place():
+            return partial(load, source, "test", size=size)
+    return None
 
 
 def _here() -> tuple[str, ...]:

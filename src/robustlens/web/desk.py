@@ -8,32 +8,32 @@ desk.undo()
 Nothing is rounded to 256 levels on the way: a picture is drawn for the screen and kept as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from robustlens.answers import Answers
-from robustlens.balls import L2, Ball, Linf
+from robustlens.data import Dataset
 from robustlens.errors import InputError
-from robustlens.objectives import toward
-from robustlens.rules import Steepest
-from robustlens.types import Images, Values
-from robustlens.vision.made import Walk, climb
+from robustlens.types import Images
 from robustlens.vision.painter import Painter
+from robustlens.web.steps import Heard, Push, feature_step, step
 
 GREY = 0.8
 """An empty sheet; that of the demo of 2019 was #cccccc."""
-NORMS = {"l2": L2, "linf": Linf}
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A robust net and, where there is one, its standard twin, for the same pictures."""
+    """A robust net and, where there is one, its standard twin, for the same pictures.
+
+    `images` reads pictures like those that the nets were trained on, where this machine has them.
+    """
 
     robust: Painter
     standard: Painter | None
+    images: Callable[[], Dataset] | None = None
 
     @property
     def nets(self) -> tuple[Painter, ...]:
@@ -52,7 +52,9 @@ class Sheet:
     anchor: Images  # the centre of the ball, (1, c, h, w)
     pinned: bool = False  # whether the anchor stays where it is when something is painted
     mask: Tensor | None = None  # boolean (h, w): where pushes may change pixels
+    second: Images | None = None  # a picture put aside, for the tools that take two
     said: str = "an empty sheet"
+    chances: tuple[Tensor, ...] | None = None  # (k,) of each net at its own picture, once known
 
     def painted(self, strokes: Tensor) -> "Sheet":
         """Return the sheet with strokes (4, h, w) on it: three colours and how opaque, in [0, 1].
@@ -65,12 +67,25 @@ class Sheet:
             raise InputError(
                 f"strokes of shape {tuple(strokes.shape)}", f"(4, {shape[0]}, {shape[1]})"
             )
+        strokes = strokes.to(self.anchor)
         colour, opaque = strokes[:3], strokes[3:]
         if self.anchor.shape[1] == 1:
-            colour = (colour * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0, True)
+            luma = colour.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+            colour = (colour * luma).sum(0, True)
         pictures = tuple(x * (1 - opaque) + colour * opaque for x in self.pictures)
-        anchor = self.anchor if self.pinned else pictures[0]
-        return replace(self, pictures=pictures, anchor=anchor, said="painted")
+        return self._of(pictures, "painted")
+
+    def started(self, image: Images, said: str) -> "Sheet":
+        """Return the sheet with one picture (1, c, h, w) for both nets, where the ball begins.
+
+        Raises:
+            InputError: it is of another size than what the nets take.
+        """
+        if image.shape != self.anchor.shape:
+            raise InputError(
+                f"a picture of shape {tuple(image.shape)}", f"{tuple(self.anchor.shape)}"
+            )
+        return replace(self._of((image,) * len(self.pictures), said), anchor=image, pinned=False)
 
     def anchored(self, pinned: bool) -> "Sheet":
         """Return the sheet whose ball begins at its picture, and stays there if it is pinned."""
@@ -88,33 +103,18 @@ class Sheet:
         words = "pushes change everything" if mask is None else "pushes change what is masked"
         return replace(self, mask=mask, said=words)
 
+    def kept(self) -> "Sheet":
+        """Return the sheet with its picture put aside, for the tools that take two."""
+        return replace(self, second=self.pictures[0], said="put aside as the second picture")
+
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
-        return sum(x.nbytes for x in (*self.pictures, self.anchor))
+        """Bytes of its pictures; what is put aside was on a sheet before."""
+        return sum(x.nbytes for x in self.pictures)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Push:
-    """Steps towards a class, each in a ball around the anchor."""
-
-    label: int
-    steps: int = 1
-    strength: float = 1.0  # length of a step, in the norm
-    eps: float = 40.0
-    norm: str = "l2"
-
-    def ball(self) -> Ball:
-        """Return the ball; raise `InputError` for a norm, radius or step that there is not."""
-        if self.norm not in NORMS:
-            raise InputError(f"norm {self.norm!r}", " or ".join(NORMS), "change norm")
-        if not (self.strength > 0 and self.eps > 0 and 1 <= self.steps <= 1000):
-            raise InputError(
-                f"strength {self.strength}, eps {self.eps}, steps {self.steps}",
-                "strength > 0, eps > 0 and 1 to 1000 steps",
-            )
-        ball: Ball = NORMS[self.norm](self.eps)
-        return ball
+    def _of(self, pictures: tuple[Images, ...], said: str) -> "Sheet":
+        anchor = self.anchor if self.pinned else pictures[0]
+        return replace(self, pictures=pictures, anchor=anchor, said=said, chances=None)
 
 
 @dataclass(eq=False)
@@ -128,8 +128,10 @@ class Desk:
     made: tuple[Images, ...] = ()  # by the last tool, to be taken
 
     def __post_init__(self) -> None:
-        c, h, w = self.pair.robust.shape
-        self.put(sheet_of(self.pair, torch.full((1, c, h, w), GREY), "an empty sheet"))
+        shape, count = (1, *self.pair.robust.shape), len(self.pair.nets)
+        grey = torch.full(shape, GREY, device=self.pair.robust.device)
+        self.heard = tuple(Heard(net.model) for net in self.pair.nets)
+        self.put(Sheet((grey,) * count, grey))
 
     @property
     def sheet(self) -> Sheet:
@@ -140,8 +142,9 @@ class Desk:
         """Lay a sheet on top; those that were taken back are gone, as are the oldest of many."""
         del self.sheets[self.place + 1 :]
         self.sheets.append(sheet)
-        while len(self.sheets) > 2 and sum(s.size for s in self.sheets) > self.limit:
-            del self.sheets[0]
+        room = self.limit // sheet.size
+        if len(self.sheets) > max(2, room):
+            del self.sheets[: len(self.sheets) - max(2, room)]
         self.place = len(self.sheets) - 1
         return sheet
 
@@ -156,46 +159,32 @@ class Desk:
         return self.sheet
 
     def pushes(self, push: Push) -> Iterator[Sheet]:
-        """Yield the sheet after each step towards a class; a step is a call of `ascend`.
+        """Yield the sheet after each step towards a class or a unit; a step is a call of `ascend`.
 
         Raises:
-            UnknownName: no such class.
-            InputError: as `Push.ball`.
+            InputError: no such class or unit, or as `Push.ball`.
         """
-        ball, label = push.ball(), self.pair.robust.label(str(push.label))
-        walk = Walk(ball, Steepest(push.strength), steps=1)
+        walk = push.walk()
+        if push.unit is None:
+            goal = self.pair.robust.label(str(push.label))
+            words = f"pushed to {self.pair.robust.classes[goal]}"
+        else:
+            goal, words = push.unit, f"pushed unit {push.unit}"
+        take = step if push.unit is None else feature_step
         for _ in range(push.steps):
             now = self.sheet
             within = walk if now.mask is None else walk.within(now.mask)
-            pictures = tuple(
-                _step(net, now.anchor, label, within, x)
-                for net, x in zip(self.pair.nets, now.pictures, strict=True)
-            )
-            words = f"pushed to {self.pair.robust.classes[label]}"
-            yield self.put(replace(now, pictures=pictures, said=words))
+            taken = [
+                take(heard, now.anchor, goal, within, x)
+                for heard, x in zip(self.heard, now.pictures, strict=True)
+            ]
+            pictures, chances = zip(*taken, strict=True)
+            yield self.put(replace(now, pictures=pictures, chances=chances, said=words))
 
-    def chances(self, sheet: Sheet) -> tuple[tuple[Values, ...], ...]:
-        """Return, for each net, the probabilities (k,) it gives: its own picture, and the other's.
-
-        The first of each is of the robust net's picture.
-        """
+    def chances(self, sheet: Sheet) -> tuple[Tensor, ...]:
+        """Return the probabilities (k,) that each net gives its own picture."""
+        if sheet.chances is not None:
+            return sheet.chances
         return tuple(
-            tuple(net.probabilities(x)[0] for x in sheet.pictures) for net in self.pair.nets
+            net.probabilities(x)[0] for net, x in zip(self.pair.nets, sheet.pictures, strict=True)
         )
-
-
-def _step(net: Painter, anchor: Images, label: int, walk: Walk, x: Images) -> Images:
-    y = torch.tensor([label], device=x.device)
-    goal = toward(Answers(net.model, y), y)
-    return climb("push", goal, anchor, walk, model=net.model, start=x).images
-
-
-def sheet_of(pair: Pair, image: Images, said: str) -> Sheet:
-    """Return a new sheet with one picture (1, c, h, w) for both nets.
-
-    Raises:
-        InputError: it is not of the size that the nets take.
-    """
-    if tuple(image.shape) != (1, *pair.robust.shape):
-        raise InputError(f"a picture of shape {tuple(image.shape)}", f"{(1, *pair.robust.shape)}")
-    return Sheet((image,) * len(pair.nets), image, said=said)

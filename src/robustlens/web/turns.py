@@ -1,18 +1,22 @@
-"""Who computes when: one worker for all, a line that is not too long, the latest of a person wins.
+"""Who computes when: one thread for steps, one for tools, lines that are not too long, and the
+latest of a person wins.
 
 turns = Turns(waiting=64)
 async with turns.of(desk) as turn:
     while not turn.over:                 # something newer came from the same person
-        sheet = await turn.do(step)      # in the worker, the others' steps in between
+        sheet = await turn.do(step)      # in the thread of steps, the others' in between
+
+What was waiting when its person left is not done; what was begun ends with its step.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import anyio
-import anyio.to_thread
+from robustlens.progress import within
 
 T = TypeVar("T")
 
@@ -21,52 +25,97 @@ class Busy(Exception):
     """Too many are waiting."""
 
 
+class Left(Exception):
+    """Whoever asked for it is gone, or asked for something else."""
+
+
+@dataclass(eq=False)
+class Line:
+    """A thread, and at most `waiting` pieces of work in front of it."""
+
+    waiting: int
+    ahead: list["Future[Any]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.thread = ThreadPoolExecutor(1, "lab")
+
+    def join(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Return what `work` will return; raise `Busy` where more are waiting than may."""
+        self.ahead = [one for one in self.ahead if not one.done()]
+        if len(self.ahead) > self.waiting:
+            raise Busy(f"{self.waiting} are waiting already: try again in a moment")
+        self.ahead.append(self.thread.submit(work))
+        return asyncio.wrap_future(self.ahead[-1])
+
+
 @dataclass(eq=False)
 class Turn:
-    """One piece of work of a person: over as soon as that person asks for something else."""
+    """One piece of work of a person: over as soon as that person leaves or asks for another."""
 
-    worker: anyio.CapacityLimiter
-    waiting: int
+    steps: Line
+    tools: Line
     over: bool = False
+    share: float = 0.0  # of a tool's steps that are done
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done in the worker.
+        """Return what one step returns; raise `Busy` where more are waiting than may."""
+        return await self.steps.join(work)
 
-        Raises:
-            Busy: more wait for the worker than may.
-        """
-        if self.worker.statistics().tasks_waiting >= self.waiting:
-            raise Busy(f"{self.waiting} steps are waiting already")
-        return await anyio.to_thread.run_sync(work, limiter=self.worker)
+    def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Begin with a tool's work, which ends in `Left` at its next step once this is over."""
+
+        def watched() -> T:
+            with within(self._step, 1.0):
+                self._step(0.0)
+                return work()
+
+        return self.tools.join(watched)
+
+    def _step(self, amount: float = 1, note: object = None) -> None:
+        self.share += amount
+        if self.over:
+            raise Left
 
 
 @dataclass(eq=False)
 class Turns:
-    """The turns of all desks; at most `waiting` steps wait for the one worker."""
+    """The turns of all desks; at most `waiting` steps, and as many tools, wait."""
 
     waiting: int
     latest: dict[str, Turn] = field(default_factory=dict)
     working: set[str] = field(default_factory=set)  # desks that compute now
-    _worker: anyio.CapacityLimiter | None = None
-    _own: dict[str, anyio.Lock] = field(default_factory=dict)
+    _own: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.steps, self.tools = Line(self.waiting), Line(self.waiting)
 
     @asynccontextmanager
     async def of(self, desk: str) -> AsyncIterator[Turn]:
         """Yield a turn of a desk, once the one before has seen that it is over."""
-        self._worker = self._worker or anyio.CapacityLimiter(1)  # belongs to the running loop
         before = self.latest.get(desk)
         if before is not None:
             before.over = True
-        turn = self.latest[desk] = Turn(self._worker, self.waiting)
-        async with self._own.setdefault(desk, anyio.Lock()):
-            self.working.add(desk)
-            try:
-                yield turn
-            finally:
-                turn.over = True
-                self.working.discard(desk)
+        turn = self.latest[desk] = Turn(self.steps, self.tools)
+        try:
+            async with self._own.setdefault(desk, asyncio.Lock()):
+                self.working.add(desk)
+                try:
+                    yield turn
+                finally:
+                    self.working.discard(desk)
+        finally:
+            turn.over = True
 
     def forget(self, desk: str) -> None:
-        """Drop what is kept of a desk that is gone."""
-        for kept in (self.latest, self._own):
-            kept.pop(desk, None)
+        """End what a desk is doing that is gone, and drop what is kept of it."""
+        turn = self.latest.pop(desk, None)
+        if turn is not None:
+            turn.over = True
+        self._own.pop(desk, None)
+
+    def close(self) -> None:
+        """End everything."""
+        for turn in self.latest.values():
+            turn.over = True
+        for line in (self.steps, self.tools):
+            line.thread.shutdown(wait=False, cancel_futures=True)

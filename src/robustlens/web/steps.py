@@ -1,0 +1,108 @@
+"""One step of a push: a call of `ascend` with one step, and what the net said at its end.
+
+heard = Heard(model)
+image, chances = step(heard, anchor, label, Walk(L2(12), Steepest(0.5), steps=1), image)
+
+The net's answer at the point that is reached is noted as the objective asks for it, so that the
+bars of the page cost no pass of their own.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustlens.answers import Answers
+from robustlens.balls import L2, Ball, Linf
+from robustlens.errors import InputError
+from robustlens.nets.reading import reader
+from robustlens.objectives import toward
+from robustlens.rules import Steepest
+from robustlens.types import Images, Logits, Representation
+from robustlens.vision.made import Walk, climb, seen_by
+from robustlens.vision.straight import straight_through
+from robustlens.vision.units import raised, units_for
+
+NORMS = {"l2": L2, "linf": Linf}
+MOST = 1000
+"""Steps of one push."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """Steps towards a class, or, with `unit`, to more of a unit; each in a ball at the anchor."""
+
+    label: int = 0
+    unit: int | None = None
+    steps: int = 1
+    strength: float = 1.0  # length of a step, in the norm
+    eps: float = 40.0
+    norm: str = "l2"
+
+    def ball(self) -> Ball:
+        """Return the ball; raise `InputError` for a norm, radius or step that there is not."""
+        if self.norm not in NORMS:
+            raise InputError(f"norm {self.norm!r}", " or ".join(NORMS), "change norm")
+        if not (self.strength > 0 and self.eps > 0 and 1 <= self.steps <= MOST):
+            raise InputError(
+                f"strength {self.strength}, eps {self.eps}, steps {self.steps}",
+                f"strength > 0, eps > 0 and 1 to {MOST} steps",
+            )
+        ball: Ball = NORMS[self.norm](self.eps)
+        return ball
+
+    def walk(self) -> Walk:
+        """Return one step of it; raises as `ball`."""
+        return Walk(self.ball(), Steepest(self.strength), steps=1)
+
+
+class Heard:
+    """A net that is asked as `Answers` asks, and its last answer (b, k)."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model
+        self.answers = Answers(model)
+        self.last: Logits | None = None
+        self.read: Representation | None = None
+
+    def __call__(self, x: Images) -> Logits:
+        """Return the logits, and note them."""
+        z = self.answers(x)
+        self.last = z.detach()
+        return z
+
+    def reader(self, x: Images) -> Representation:
+        """Return what reads the net's representation; its head is looked for once."""
+        if self.read is None:
+            self.read = reader(self.model, None, x)
+        return self.read
+
+
+class Taken(NamedTuple):
+    """A step that was taken: the picture (1, c, h, w), and the net's probabilities there, (k,)."""
+
+    image: Images
+    chances: Tensor
+
+
+def step(heard: Heard, anchor: Images, label: int, walk: Walk, x: Images) -> Taken:
+    """Return x after one step towards a class, within the walk's ball around the anchor."""
+    goal = toward(heard, torch.tensor([label], device=x.device))
+    image = climb("push", goal, anchor, walk, model=heard.model, start=x).images
+    assert heard.last is not None
+    return Taken(image, heard.last.softmax(dim=1)[0])
+
+
+def feature_step(heard: Heard, anchor: Images, unit: int, walk: Walk, x: Images) -> Taken:
+    """Return x after one step to more of a unit of what the head reads; a unit that is off starts.
+
+    Raises:
+        InputError: no such unit, or no linear head.
+    """
+    read = heard.reader(x)
+    units = units_for(x, unit, seen_by(heard.model, read, x).shape[1])
+    goal = raised(read, units)
+    with straight_through(heard.model):
+        image = climb("push", goal, anchor, walk, model=heard.model, start=x).images
+    return Taken(image, seen_by(heard.model, heard, image).softmax(dim=1)[0])
