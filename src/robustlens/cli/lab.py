@@ -6,6 +6,8 @@ import webbrowser
 from collections.abc import Callable
 from functools import partial
 
+import torch
+
 from robustlens.cli.command import Answer, device
 from robustlens.cli.flags import lab as flags
 from robustlens.data import SOURCES, Dataset, load
@@ -13,6 +15,7 @@ from robustlens.errors import InputError
 from robustlens.progress import say
 from robustlens.vision.painter import Painter
 from robustlens.vision.seeds import Seeds
+from robustlens.web.desk import Pair
 from robustlens.zoo import pretrained
 from robustlens.zoo.choice import ROBUST
 from robustlens.zoo.places import find
@@ -31,14 +34,14 @@ class Lab(flags.Lab):
         try:
             import uvicorn
 
-            from robustlens.web import Pair, lab_app
+            from robustlens.web import lab_app
         except ImportError as error:
             raise InputError(
                 f"no {error.name} in this environment", "the extra of the lab",
                 "pip install 'robustlens[web]'",
             ) from error  # fmt: skip
         names = self.model or _here()
-        pairs = {name: Pair(self._painter(name), self._twin(name), _images(name)) for name in names}
+        pairs = {name: pair_of(name, device(self.device)) for name in names}
         with socket.socket() as bound:
             try:
                 bound.bind(("127.0.0.1", self.port))
@@ -53,20 +56,31 @@ class Lab(flags.Lab):
             server.run(sockets=[bound])
         return Answer({"address": address, "models": list(names)}, "the lab is closed")
 
-    def _painter(self, name: str) -> Painter:
-        found, shipped = pretrained(name), entries()[name]
-        model = found.model.to(device(self.device)).eval().requires_grad_(False)
-        return Painter.of(model, found.card, name, seeds=lambda: Seeds.load(seeds_of(shipped)))
 
-    def _twin(self, name: str) -> Painter | None:
-        """Return the standard net of the same data and architecture, where it is here."""
-        card = entries()[name].card
-        for other in entries().values():
-            same = all(other.card[key] == card[key] for key in ("architecture", "classes"))
-            standard = other.card["recipe"]["loss"] == "standard" and same
-            if standard and find(other) is not None:
-                return self._painter(other.name)
-        return None
+def pair_of(name: str, device: torch.device) -> Pair:
+    """Return a shipped robust net with its twin, the standard net of the same data, if it is here.
+
+    Raises:
+        UnknownName: no such model is shipped.
+        InputError: its weights are not on this machine.
+    """
+    return Pair(_painter(name, device), _twin(name, device), _images(name))
+
+
+def _painter(name: str, device: torch.device) -> Painter:
+    found = pretrained(name)
+    model = found.model.to(device).eval().requires_grad_(False)
+    return Painter.of(model, found.card, name, seeds=lambda: Seeds.load(seeds_of(found.card)))
+
+
+def _twin(name: str, device: torch.device) -> Painter | None:
+    card = entries()[name].card
+    for other in entries().values():
+        same = all(other.card[key] == card[key] for key in ("architecture", "classes"))
+        standard = other.card["recipe"]["loss"] == "standard" and same
+        if standard and find(other) is not None:
+            return _painter(other.name, device)
+    return None
 
 
 def _images(name: str) -> Callable[[], Dataset] | None:

@@ -3,7 +3,17 @@
 A face of the tools of `vision`: it adds strokes, steps one can watch, and a way back.
 """
 
-from robustlens.web.app import lab_app
-from robustlens.web.desk import Pair
+import typing
+
+from robustlens import lazy
+
+if typing.TYPE_CHECKING:
+    from robustlens.web.app import lab_app
+    from robustlens.web.desk import Pair
 
 __all__ = ["Pair", "lab_app"]
+
+lazy.names(__name__, {
+    "robustlens.web.app": "lab_app",
+    "robustlens.web.desk": "Pair",
+})  # fmt: skip

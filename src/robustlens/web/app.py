@@ -33,8 +33,10 @@ PARTS = {
     "lab.css": "text/css",
     "lab.js": "text/javascript",
     "draw.js": "text/javascript",
+    "push.js": "text/javascript",
     "features.js": "text/javascript",
     "share.js": "text/javascript",
+    "show.js": "text/javascript",
     "tools.js": "text/javascript",
     "wire.js": "text/javascript",
 }

@@ -107,6 +107,7 @@ class Shown(BaseModel):
     said: str
     undo: int  # steps that can be taken back
     redo: int
+    count: int  # sheets that were ever laid on the desk
 
 
 class Opened(Shown):

@@ -125,6 +125,7 @@ class Desk:
     limit: int
     sheets: list[Sheet] = field(default_factory=list)
     place: int = -1
+    count: int = 0  # sheets that were ever laid on it
     made: tuple[Images, ...] = ()  # by the last tool, to be taken
 
     def __post_init__(self) -> None:
@@ -142,6 +143,7 @@ class Desk:
         """Lay a sheet on top; those that were taken back are gone, as are the oldest of many."""
         del self.sheets[self.place + 1 :]
         self.sheets.append(sheet)
+        self.count += 1
         room = self.limit // sheet.size
         if len(self.sheets) > max(2, room):
             del self.sheets[: len(self.sheets) - max(2, room)]

@@ -33,6 +33,7 @@ def shown(desk: Desk, sheet: Sheet) -> dict[str, Any]:
         "second": None if sheet.second is None else uri(sheet.second),
         "said": sheet.said,
         "undo": desk.place,
+        "count": desk.count,
         "redo": len(desk.sheets) - 1 - desk.place,
     }
 
