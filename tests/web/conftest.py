@@ -62,7 +62,7 @@ def serving(app: Any) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Any:
     return serving
 
