@@ -40,8 +40,9 @@ PARTS = {
     "tools.js": "text/javascript",
     "wire.js": "text/javascript",
 }
-PROBLEMS = {
-    status: {"model": Problem, "description": words}
+TOLD = {"application/json": {"schema": Problem.model_json_schema()}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": words, "content": TOLD}
     for status, words in {
         400: "no such Host, or no JSON",
         403: "sent by another site's page",
@@ -70,7 +71,7 @@ def lab_app(
 
     app = FastAPI(
         title="robustlens lab", version=__version__, max_body_size=BYTES, lifespan=lasting,
-        docs_url=None, redoc_url=None, responses=dict(PROBLEMS),
+        docs_url=None, redoc_url=None, responses=PROBLEMS,
     )  # fmt: skip
     app.state.room = room
     app.add_middleware(OwnPages)
