@@ -1,4 +1,4 @@
-"""Who leaves frees the work, the latest wins, lines are bounded, and nobody sees another's picture."""
+"""Who leaves frees the work, the latest wins, lines are bounded, nobody sees another's picture."""
 
 import asyncio
 import json

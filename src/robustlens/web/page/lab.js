@@ -7,6 +7,7 @@ import { holding } from "./push.js";
 import { setUnits } from "./features.js";
 import { toolForm } from "./tools.js";
 
+window.lab = state;  // to be looked at from the console
 const GUESSES = 3;
 const IMAGES = 12;
 
