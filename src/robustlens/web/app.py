@@ -113,7 +113,7 @@ def _add_tables(app: FastAPI, room: Room) -> None:
         return [
             Model(
                 name=name,
-                standard=pair.standard and pair.standard.name,
+                standard=pair.standard.name if pair.standard else None,
                 shape=pair.robust.shape,
                 classes=pair.robust.classes,
                 units=room.benches[name].width,

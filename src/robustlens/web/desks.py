@@ -93,6 +93,8 @@ def desk_routes(room: Room) -> APIRouter:
     for raw in (paint, photo, mask):
         routes.post(f"/{{desk}}/{raw.__name__}", response_model=Shown, openapi_extra=RAW)(raw)
     routes.get("/{desk}", response_model=Shown)(look)
-    moving = {200: {"content": {"image/webp": {}, "image/gif": {}}}}
+    moving: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"image/webp": {}, "image/gif": {}}}
+    }
     routes.post("/{desk}/film", response_class=Response, responses=moving)(film)
     return routes

@@ -7,6 +7,7 @@ The net's answer at the point that is reached is noted as the objective asks for
 bars of the page cost no pass of their own.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from robustlens.vision.made import Walk, climb, seen_by
 from robustlens.vision.straight import straight_through
 from robustlens.vision.units import raised, units_for
 
-NORMS = {"l2": L2, "linf": Linf}
+NORMS: Mapping[str, Callable[[float], Ball]] = {"l2": L2, "linf": Linf}
 MOST = 1000
 """Steps of one push."""
 
@@ -49,8 +50,7 @@ class Push:
                 f"strength {self.strength}, eps {self.eps}, steps {self.steps}",
                 f"strength > 0, eps > 0 and 1 to {MOST} steps",
             )
-        ball: Ball = NORMS[self.norm](self.eps)
-        return ball
+        return NORMS[self.norm](self.eps)
 
     def walk(self) -> Walk:
         """Return one step of it; raises as `ball`."""

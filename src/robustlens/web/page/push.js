@@ -21,7 +21,9 @@ export function holding(button, target) {
     button.setPointerCapture?.(event.pointerId);
     begin();
   });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) button.addEventListener(name, release);
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
+    button.addEventListener(name, () => { if (pressed?.button === button) release(); });
+  }
   button.addEventListener("contextmenu", (event) => { if (pressed) event.preventDefault(); });
   button.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
