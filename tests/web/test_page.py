@@ -22,8 +22,15 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"no {CHROMIUM}: apt install chromium"),
 ]
-ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
-    --disable-background-networking --disable-component-update""".split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 PAINTERS = ("cifar10-l2-0.5", "fashion-l2-1.5")
 
 
@@ -423,6 +430,7 @@ def test_a_link_leads_to_the_same_floats(
 
 def test_features_are_shown_and_pushed(person: Person) -> None:
     person.draw("box", (0.2, 0.4), (0.8, 0.7), colour="#905010")
+    person.page.set_default_timeout(60_000)  # for reading all images, once
     person.page.locator("#why").click()
     person.page.wait_for_selector("#reasons button")
     person.page.locator("#reasons button").first.click()

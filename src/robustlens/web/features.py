@@ -18,19 +18,21 @@ from robustlens.errors import InputError
 from robustlens.nets.reading import head_of
 from robustlens.streams import stream
 from robustlens.types import Images
-from robustlens.vision.made import seen_by
+from robustlens.vision.made import seen_by, wander
 from robustlens.vision.painter import Painter
 from robustlens.vision.sensitivity import unit_shares
 from robustlens.vision.starts import noise
 from robustlens.vision.straight import straight_through
 from robustlens.vision.units import activations
-from robustlens.vision.visualize import visualize_feature
+from robustlens.vision.visualize import RMS, visualize_feature
 from robustlens.web.desk import GREY, Desk, Pair, Sheet
 from robustlens.web.wire import uri
 
-LOOKED = 2000
+LOOKED = 1000
 """Images among which the most and the least activating are looked for."""
 SHOWN = 6
+STEPS = 40
+"""Of the walk to a unit's picture, 24 of which cross its ball."""
 TOP = 8
 """Units that are named as reasons."""
 
@@ -77,7 +79,7 @@ class Bench:
         painter = self.painter
         start = noise(2, painter.shape, generator=stream(0, "unit")).to(painter.device)
         with straight_through(painter.model):
-            made = visualize_feature(painter.model, start, unit)
+            made = visualize_feature(painter.model, start, unit, walk=wander(start, RMS, STEPS))
         found = {
             "unit": unit,
             "units": self.width,
