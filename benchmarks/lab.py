@@ -17,7 +17,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from json import dumps, loads
@@ -36,13 +36,14 @@ from robustlens.web import Pair, lab_app
 from robustlens.web.desk import Desk
 from robustlens.web.steps import Push
 
+Address = tuple[str, int]
 STRENGTH = 0.01
 """Short steps: nothing reaches the end of its ball."""
 
 
 @contextmanager
-def served(pair: Pair) -> Iterator[HTTPConnection]:
-    """Yield a connection to a lab of one pair."""
+def served(pair: Pair) -> Iterator[Address]:
+    """Yield where a lab of one pair is."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(lab_app({"it": pair}), log_level="warning"))
@@ -50,19 +51,18 @@ def served(pair: Pair) -> Iterator[HTTPConnection]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        connection = HTTPConnection(*bound.getsockname(), timeout=60)
-        yield connection
-        connection.close()
+        yield bound.getsockname()
         server.should_exit = True
         thread.join()
 
 
-def post(connection: HTTPConnection, path: str, **body: object) -> Iterator[bytes]:
+def post(address: Address, path: str, **body: object) -> Iterator[bytes]:
     """Yield the lines of an answer as they come."""
-    connection.request("POST", path, dumps(body), {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    assert answer.status == 200, answer.read()
-    yield from answer
+    with closing(HTTPConnection(*address, timeout=60)) as connection:
+        connection.request("POST", path, dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        yield from answer
 
 
 def bare(pair: Pair, x: torch.Tensor, steps: int) -> None:
@@ -80,17 +80,17 @@ def pushed(desk: Desk, steps: int) -> None:
         pass
 
 
-def asked(connection: HTTPConnection, desk: str, steps: int) -> None:
+def asked(address: Address, desk: str, steps: int) -> None:
     """Ask for steps, and read each event to the end."""
     path = f"/api/desks/{desk}/push"
-    lines = post(connection, path, label=0, steps=steps, strength=STRENGTH)
+    lines = post(address, path, label=0, steps=steps, strength=STRENGTH)
     assert sum(line.startswith(b"event: step") for line in lines) == steps
 
 
-def first(connection: HTTPConnection, desk: str) -> float:
+def first(address: Address, desk: str) -> float:
     """Return seconds from the request to the event of one step."""
     with clock() as passed:
-        lines = post(connection, f"/api/desks/{desk}/push", label=1, strength=STRENGTH)
+        lines = post(address, f"/api/desks/{desk}/push", label=1, strength=STRENGTH)
         next(line for line in lines if line.startswith(b"data:"))
     found = passed()
     for _ in lines:
@@ -120,12 +120,12 @@ def main(arguments: list[str] | None = None) -> None:
     x = torch.rand(1, *pair.robust.shape, generator=stream(0, "images"))
     seconds: dict[str, list[float]] = {name: [] for name in ("bare", "desk", "server")}
     firsts: list[float] = []
-    with served(pair) as connection, bar("lab", total=(rounds + 1) * 3) as advance:
-        name = loads(b"".join(post(connection, "/api/desks", model="it")))["desk"]
+    with served(pair) as address, bar("lab", total=(rounds + 1) * 3) as advance:
+        name = loads(b"".join(post(address, "/api/desks", model="it")))["desk"]
         runs: dict[str, Callable[[], None]] = {
             "bare": partial(bare, pair, x, steps),
             "desk": partial(pushed, Desk(pair, 10**7), steps),
-            "server": partial(asked, connection, name, steps),
+            "server": partial(asked, address, name, steps),
         }
         for number in range(rounds + 1):
             for kind, run in runs.items():
@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
                 if number > 0:  # the first round warms up
                     seconds[kind].append(passed())
                 advance(1)
-            firsts.append(first(connection, name))
+            firsts.append(first(address, name))
     print(f"{hardware(x.device)}; torch {torch.__version__}, Python {platform.python_version()}")
     print(f"{len(pair.nets)} nets, one image each, {steps} steps, {rounds} rounds")
     print(f"  first step  {1000 * statistics.median(firsts):.0f} ms after the request")

@@ -44,7 +44,10 @@ class Line:
         self.ahead = [one for one in self.ahead if not one.done()]
         if len(self.ahead) > self.waiting:
             raise Busy(f"{self.waiting} are waiting already: try again in a moment")
-        self.ahead.append(self.thread.submit(work))
+        try:
+            self.ahead.append(self.thread.submit(work))
+        except RuntimeError as error:  # after the end
+            raise Busy("the lab is closing") from error
         return asyncio.wrap_future(self.ahead[-1])
 
 
