@@ -1,5 +1,6 @@
 """A desk: floats that nothing rounds, a way back to the same bits, pushes that are walks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 
 from robustlens.balls import L2, Linf
 from robustlens.errors import InputError
+from robustlens.nets import SmallCNN
 from robustlens.rules import Steepest
-from robustlens.streams import stream
+from robustlens.streams import initialised, stream
 from robustlens.vision import Walk, translate, unit_shares
 from robustlens.web.desk import Desk, Pair
 from robustlens.web.features import Bench
@@ -178,3 +180,17 @@ def test_the_images_of_a_unit_are_the_ones_that_raise_it(pair: Pair) -> None:
     nothing = Bench(Pair(pair.robust, None)).unit(2)
     assert nothing["most"] == []
     assert "no images" in nothing["images"]
+
+
+def test_a_net_that_is_being_trained_is_not_touched(pair: Pair) -> None:
+    model = initialised(3, lambda: SmallCNN(3, 3, width=4)).train()
+    robust = replace(pair.robust, model=model)
+    desk = Desk(Pair(robust, None), 10**6)
+    for ask in ({"label": 0}, {"unit": 1}):
+        pushed(desk, steps=2, **ask)
+    assert model.training
+    assert all(one.requires_grad and one.grad is None for one in model.parameters())
+    model.eval()
+    torch.testing.assert_close(
+        desk.chances(desk.sheet)[0], robust.probabilities(desk.sheet.pictures[0])[0]
+    )

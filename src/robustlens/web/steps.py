@@ -8,11 +8,12 @@ bars of the page cost no pass of their own.
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustlens.answers import Answers
 from robustlens.balls import L2, Ball, Linf
@@ -77,9 +78,9 @@ class Heard:
     A step ends with an answer at the point where the next one begins: it is not asked for twice.
     """
 
-    def __init__(self, model: torch.nn.Module) -> None:
-        self.model = model
-        self.answers = Answers(model)
+    def __init__(self, model: nn.Module) -> None:
+        self.model = still(model)
+        self.answers = Answers(self.model)
         self.last: Logits | None = None
         self.before: tuple[Images, Logits] | None = None  # a point, and the answer with its graph
         self.read: Representation | None = None
@@ -88,7 +89,7 @@ class Heard:
         """Return the logits, and note them."""
         if torch.is_grad_enabled():
             if self.before is not None and torch.equal(self.before[0], x):
-                again: Logits = _Again.apply(x, *self.before)
+                again: Logits = _Again.apply(x, *self.before)  # type: ignore[no-untyped-call]
                 return again
             z = self.answers(x)
         else:
@@ -106,6 +107,17 @@ class Heard:
         return self.read
 
 
+def still(model: nn.Module) -> nn.Module:
+    """Return a model in evaluation mode without gradients to its weights: itself, or a copy.
+
+    Many desks share it, step by step, so that none may freeze it and set it free again.
+    """
+    wanted = any(parameter.requires_grad for parameter in model.parameters())
+    if not wanted and not any(part.training for part in model.modules()):
+        return model
+    return deepcopy(model).eval().requires_grad_(False)
+
+
 class Taken(NamedTuple):
     """A step that was taken: the picture (1, c, h, w), and the net's probabilities there, (k,)."""
 
@@ -116,7 +128,7 @@ class Taken(NamedTuple):
 def step(heard: Heard, anchor: Images, label: int, walk: Walk, x: Images) -> Taken:
     """Return x after one step towards a class, within the walk's ball around the anchor."""
     goal = toward(heard, torch.tensor([label], device=x.device))
-    image = climb("push", goal, anchor, walk, model=heard.model, start=x).images
+    image = climb("push", goal, anchor, walk, model=heard, start=x).images
     assert heard.last is not None
     return Taken(image, heard.last.softmax(dim=1)[0])
 
@@ -131,5 +143,5 @@ def feature_step(heard: Heard, anchor: Images, unit: int, walk: Walk, x: Images)
     units = units_for(x, unit, seen_by(heard.model, read, x).shape[1])
     goal = raised(read, units)
     with straight_through(heard.model):
-        image = climb("push", goal, anchor, walk, model=heard.model, start=x).images
+        image = climb("push", goal, anchor, walk, model=heard, start=x).images
     return Taken(image, seen_by(heard.model, heard, image).softmax(dim=1)[0])

@@ -4,7 +4,8 @@ A client that leaves, or asks for something else, ends its work within one step.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from robustlens.errors import InputError
 from robustlens.web.asks import AskPush, AskTool, AskUnit, Why
+from robustlens.web.desk import Sheet
 from robustlens.web.desks import DeskId
 from robustlens.web.room import At, Room
 from robustlens.web.steps import Push
@@ -55,7 +57,7 @@ def stream_routes(room: Room) -> APIRouter:
                     data = await turn.do(partial(_next, at, steps))
                     if data is None:
                         break
-                    yield ServerSentEvent(data=data, event="step")
+                    yield ServerSentEvent(raw_data=data, event="step")
         except (InputError, Busy) as error:
             yield ServerSentEvent(data={"error": str(error)}, event="fault")
 
@@ -89,9 +91,9 @@ def stream_routes(room: Room) -> APIRouter:
     return routes
 
 
-def _next(at: At, steps: Any) -> dict[str, Any] | None:
+def _next(at: At, steps: Iterator[Sheet]) -> str | None:
     sheet = next(steps, None)
-    return None if sheet is None else shown(at.desk, sheet)
+    return None if sheet is None else json.dumps(shown(at.desk, sheet))
 
 
 async def _waited(turn: Turn, making: "asyncio.Future[Any]") -> AsyncIterator[float]:
