@@ -32,9 +32,7 @@ class Lab(flags.Lab):
     def run(self) -> Answer:
         """Serve until Ctrl-C."""
         try:
-            import uvicorn
-
-            from robustlens.web import lab_app
+            from robustlens.web import lab_app, serve
         except ImportError as error:
             raise InputError(
                 f"no {error.name} in this environment", "the extra of the lab",
@@ -49,11 +47,10 @@ class Lab(flags.Lab):
                 raise InputError(f"port {self.port}: {error}", "a free one", "--port 0") from error
             address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
             app = lab_app(pairs, talk=self.out / "talk" / "index.html")
-            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
             say(f"the lab is at {address} (Ctrl-C ends it)")
             if self.open:
                 threading.Timer(0.5, webbrowser.open, (address,)).start()
-            server.run(sockets=[bound])
+            serve(app, bound)
         return Answer({"address": address, "models": list(names)}, "the lab is closed")
 
 
