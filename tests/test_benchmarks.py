@@ -87,6 +87,16 @@ def test_every_vision_tool_is_timed(bench: Any, capsys: pytest.CaptureFixture[st
         assert f"\n  {name} " in printed
 
 
+def test_a_step_of_the_lab_is_timed(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
+    bench("lab").main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "ms after the request" in printed
+    for name in ("bare", "desk", "server"):
+        assert f"\n  {name} " in printed
+
+
 def test_imports_are_timed_beside_torch(
     bench: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import tyro
 from robustlens.cli.command import NUMBERS, Answer, Build, Command, heard
 from robustlens.cli.flags.certify import Certify
 from robustlens.cli.flags.data import DataGet, DataShow
+from robustlens.cli.flags.lab import Lab
 from robustlens.cli.flags.make import TOOLS, MakeHelp
 from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
 from robustlens.cli.flags.models import ModelsGet, ModelsShow, ModelsVerify
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Build] = {
     "sanity": Sanity,
     "transfer": Transfer,
     "make": MakeHelp,
+    "lab": Lab,
     "data": DataHelp,
     "models": ModelsHelp,
 }

@@ -44,7 +44,12 @@ if typing.TYPE_CHECKING:
     from robustlens.vision.morph import morph
     from robustlens.vision.paint import paint_feature
     from robustlens.vision.seeds import Seeds
-    from robustlens.vision.sensitivity import Sensitivity, ablated, feature_sensitivity
+    from robustlens.vision.sensitivity import (
+        Sensitivity,
+        ablated,
+        feature_sensitivity,
+        unit_shares,
+    )
     from robustlens.vision.sketch import from_sketch
     from robustlens.vision.starts import class_of, enlarged, mean_filled, noise
     from robustlens.vision.straight import Ablation, ablation, straight_through
@@ -94,6 +99,7 @@ __all__ = [
     "smooth_gradient",
     "straight_through",
     "translate",
+    "unit_shares",
     "upscale",
     "visualize_feature",
     "wander",
@@ -119,7 +125,7 @@ lazy.names(__name__, {
     "robustlens.vision.morph": "morph",
     "robustlens.vision.paint": "paint_feature",
     "robustlens.vision.seeds": "Seeds",
-    "robustlens.vision.sensitivity": "Sensitivity ablated feature_sensitivity",
+    "robustlens.vision.sensitivity": "Sensitivity ablated feature_sensitivity unit_shares",
     "robustlens.vision.sketch": "from_sketch",
     "robustlens.vision.starts": "class_of enlarged mean_filled noise",
     "robustlens.vision.straight": "Ablation ablation straight_through",

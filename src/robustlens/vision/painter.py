@@ -14,7 +14,7 @@ from torch import nn
 
 from robustlens.answers import Answers
 from robustlens.errors import InputError
-from robustlens.types import Images, Labels, Values
+from robustlens.types import Images, Labels, Logits, Values
 from robustlens.vision.made import fitting, seen_by
 from robustlens.vision.seeds import Seeds
 from robustlens.vision.starts import class_of
@@ -118,6 +118,10 @@ class Painter:
     def decided(self, x: Images) -> Labels:
         """Return what the model takes images for."""
         return seen_by(self.model, Answers(self.model), x).argmax(dim=1)
+
+    def probabilities(self, x: Images) -> Logits:
+        """Return what the model gives each class of each image, (b, k)."""
+        return seen_by(self.model, Answers(self.model), x).softmax(dim=1)
 
     def chance(self, x: Images, y: Labels) -> Values:
         """Return the probability that the model gives each image's class, (b,)."""

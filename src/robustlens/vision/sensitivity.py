@@ -78,7 +78,7 @@ def feature_sensitivity(
         )
     head, read = _head(net, x), reader(net, None, x)
     r = seen_by(net, read, x)
-    shares = (head.weight[predicted] - head.weight[y]).detach() * r
+    shares = _shares(head, r, predicted, y)
     unit = shares.argmax(dim=1)
     control = _control(r, unit, Draws.of(x, generator))
     walk = walk or wander(x, RMS, STEPS)
@@ -92,6 +92,21 @@ def feature_sensitivity(
         ablated(net, x, control).argmax(dim=1),
         climb("feature_sensitivity", raised(read, unit), x, walk, model=net),
     )
+
+
+def unit_shares(model: Model, x: Images, first: Labels, second: Labels) -> Tensor:
+    """Return how much each unit of the penultimate layer speaks for one class against another.
+
+    Of unit i it is (w_first - w_second)_i R_i(x): the head is linear, so that the shares (b, f) of
+    an image sum to the gap between the two logits, up to the bias. A right decision has its
+    reasons too: Engstrom et al. 2019, section 4.3, ask it of mistakes.
+
+    Raises:
+        InputError: images that the model does not take, or no linear head.
+    """
+    x, net = fitting(model, x), layered(model)
+    r = seen_by(net, reader(net, None, x), x)
+    return _shares(_head(net, x), r, first, second)
 
 
 def ablated(model: nn.Module, x: Images, units: Labels) -> Logits:
@@ -113,6 +128,10 @@ def ablated(model: nn.Module, x: Images, units: Labels) -> Logits:
 def _head(model: nn.Module, x: Images) -> nn.Linear:
     with frozen(model), torch.no_grad():
         return head_of(model, x[:1])
+
+
+def _shares(head: nn.Linear, r: Tensor, first: Labels, second: Labels) -> Tensor:
+    return (head.weight[first] - head.weight[second]).detach() * r
 
 
 def _control(r: Tensor, unit: Labels, draws: Draws) -> Labels:
