@@ -20,6 +20,8 @@ from robustlens.streams import stream
 from robustlens.usefulness.head import linear_head
 from robustlens.vision.measures import Estimate, frechet_distance, kernel_distance, nearest
 
+CLASSIFIER = "two-sample classifier"
+"""The distance that is an accuracy."""
 DECAY = 0.1
 """Of the two-sample classifier: features are often as many as images."""
 
@@ -135,9 +137,9 @@ DISTANCES: Mapping[str, Callable[[Tensor, Tensor], float]] = {
     "Frechet distance": _frechet,
     "kernel distance": lambda a, b: kernel_distance(a, b).value,
     "nearest neighbours": lambda a, b: float(away(a, b).mean()),
-    "two-sample classifier": _apart,
+    CLASSIFIER: _apart,
 }
-"""Distances of b from a by name, for vectors that were `scaled`; the last is an accuracy."""
+"""Distances of b from a by name, for vectors that were `scaled`."""
 
 
 def _turned(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

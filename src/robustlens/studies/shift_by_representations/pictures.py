@@ -44,7 +44,7 @@ def plane(found: Found, kinds: Sequence[str], lost: Sequence[float]) -> Plane:
         ranks = sum(rankdata(values) for net in nets for values in net.values())
         count = sum(len(net) for net in nets)
         place = dict(zip(range(len(kinds)), (ranks / count).tolist(), strict=True))
-        dots = Dots("a shift", list(place.values()), list(lost), tone(space))
+        dots = Dots(space, list(place.values()), list(lost), tone(space))
         sheets.append(Sheet(space, (dots,)))
     return Plane(
         "distance-and-loss",

@@ -14,9 +14,11 @@ from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.nets import load
 from robustlens.progress import bar
+from robustlens.rate import Rate
 from robustlens.recipes import fit
 from robustlens.registry import Bench, Findings, Study, register
 from robustlens.result import Number, Verdict
+from robustlens.shift import CLASSIFIER
 from robustlens.streams import initialised
 from robustlens.studies.kit.judges import CIFAR, FASHION, Trio
 from robustlens.studies.kit.presets import TINY, TINY_ROBUST
@@ -88,8 +90,8 @@ class Measured(NamedTuple):
     found: Found
     kinds: list[str]
     names: list[str]
-    none: Mapping[str, Mapping[str, float]]  # distances without a shift: other images, the same law
-    clean: Mapping[str, float]  # accuracy without a shift
+    none: Mapping[str, Number]  # the control: the two-sample classifier without a shift
+    right: Mapping[str, list[Rate]]  # accuracy by net, first without a shift
     shown: Mapping[str, Tensor]  # an image under each kind, the last strength
 
 
@@ -179,26 +181,30 @@ def measured(config: Config, nets: Nets, sets: Sets) -> Measured:
     if sets.natural is not None:
         its = sets.natural
         moved.append((Shift(NATURAL, its.name, lambda x: x), unit(its.images), its.labels))
-    right = list[dict[str, float]]()
+    right = dict[str, list[Rate]]()
     with bar("measuring shifts", len(moved)) as advance:
         for shift, images, labels in moved:
             images = shift.change(x) if images is None else images
-            right.append(_add(found, nets, spaces, images, labels, config.images))
+            for who, rate in _add(found, nets, spaces, images, labels, config.images).items():
+                right.setdefault(who, []).append(rate)
             shown[shift.kind] = images[0].cpu()
             advance(1)
-    clean = right[0]
-    found.lost.update({who: [clean[who] - now[who] for now in right[1:]] for who in clean})
-    none = {
-        space: {name: values.pop(0) for name, values in nets[0].items()}
-        for space, nets in found.distances.items()
-    }
-    for others in found.distances.values():
-        for net in others[1:]:
-            for values in net.values():
-                values.pop(0)
+    found.lost.update(
+        {who: [rates[0].value - now.value for now in rates[1:]] for who, rates in right.items()}
+    )
+    none = {}
+    for space, its_nets in found.distances.items():
+        first_values = [{name: net[name].pop(0) for name in net} for net in its_nets]
+        none[space] = _control(first_values[0][CLASSIFIER], config.images)
     listed = [shift for shift, *_ in moved[1:]]
     names = [shift.name for shift in listed]
-    return Measured(found, [s.kind for s in listed], names, none, clean, shown)
+    return Measured(found, [s.kind for s in listed], names, none, right, shown)
+
+
+def _control(accuracy: float, images: int) -> Number:
+    """Return the accuracy of a two-sample classifier on the halves that it has not seen."""
+    held = 2 * (images - images // 2)
+    return Number.of(Rate.share(round(accuracy * held), held))
 
 
 def _add(
@@ -208,20 +214,20 @@ def _add(
     x: Images,
     y: Labels,
     few: int,
-) -> dict[str, float]:
+) -> dict[str, Rate]:
     """Add the distances of images from the first set; return accuracies by net.
 
     Distances are between sets of equal size: a bias that depends on it is the same everywhere.
     """
     at = torch.linspace(0, len(x) - 1, min(few, len(x))).round().long().to(x.device)
     part, labels = x[at], y[at]
-    right = {JUDGE: float(look(nets.judge, x, y).right.double().mean())}
+    right = {JUDGE: Rate.of(look(nets.judge, x, y).right)}
     for space, models in nets.spaces.items():
         seen = [look(net, part, labels) for net in models]
         for k, one in enumerate(seen):
             found.add(space, k, distances(spaces[space][k], one.r))
         if space != RANDOM:
-            right[space] = sum(float(o.right.double().mean()) for o in seen) / len(seen)
+            right[space] = Rate.of(torch.cat([one.right for one in seen]))
     found.add(PIXELS, 0, distances(spaces[PIXELS][0], part.flatten(1)))
     return right
 
@@ -240,12 +246,11 @@ def numbers(
             for space, one in theirs.items():
                 found[f"{space}: rank correlation with the loss of the {who}"] = one.mean
     for space, values in seen.none.items():
-        for name, value in values.items():
-            found[f"{space}, no shift: {name}"] = Number.exact(value)
-    for who, value in seen.clean.items():
-        found[f"{who}: accuracy without a shift"] = Number.exact(value)
-    for k, name in enumerate(seen.names):
-        found[f"{name}: accuracy lost by the judge"] = Number.exact(seen.found.lost[JUDGE][k])
+        found[f"{space}, no shift: two-sample accuracy"] = values
+    for who, rates in seen.right.items():
+        found[f"{who}: accuracy without a shift"] = Number.of(rates[0])
+    for name, rate in zip(seen.names, seen.right[JUDGE][1:], strict=True):
+        found[f"judge: accuracy under {name}"] = Number.of(rate)
     return found
 
 
