@@ -290,7 +290,7 @@ STUDY = Study(
             ),
         ),
         "full": Config(
-            nets=CIFAR, images=700, judged=2100, kinds=Kinds(natural="tinyimagenet32")
+            nets=CIFAR, images=280, judged=700, kinds=Kinds(natural="tinyimagenet32")
         ),
     },
     function=study,
