@@ -8,8 +8,8 @@ from torch import Tensor
 from robustlens.pictures import Bar, Bars, Cell, Dots, Gallery, Plane, Sheet
 from robustlens.studies.shift_by_representations.measures import Agreement, Found
 
-ACROSS = 5
-"""Images in a row."""
+ACROSS = (6, 5, 4)
+"""How many images may stand in a row; the number that fills the last row best is taken."""
 
 
 def tone(space: str) -> str:
@@ -60,12 +60,13 @@ def plane(found: Found, kinds: Sequence[str], lost: Sequence[float]) -> Plane:
 def gallery(shown: Mapping[str, Tensor]) -> Gallery:
     """Return one image under every kind of shift, the last strength."""
     cells = [Cell(image, kind) for kind, image in shown.items()]
-    cells += [Cell(cells[0].image * 0 + 1, "")] * (-len(cells) % ACROSS)
-    rows = [tuple(cells[at : at + ACROSS]) for at in range(0, len(cells), ACROSS)]
+    across = min(ACROSS, key=lambda k: -len(cells) % k)
+    cells += [Cell(cells[0].image * 0 + 1, "")] * (-len(cells) % across)
+    rows = [tuple(cells[at : at + across]) for at in range(0, len(cells), across)]
     return Gallery(
         "kinds-of-shift",
         "The first image under each kind of shift, in its last strength; of other photographs "
         "their first image.",
-        ("",) * ACROSS,
+        ("",) * across,
         tuple(rows),
     )
