@@ -185,7 +185,7 @@ def gallery(found: Measured, sets: Sequence[Images], order: Sequence[int]) -> Ga
     """Return these images of B, each above its nearest image of A."""
     mine, theirs = (unit(one.data.images.cpu()) for one in sets)
     above = [Cell(theirs[i], f"{found.distance[i]:.3g}", "bad") for i in order]
-    below = [Cell(mine[int(found.place[i])], "its nearest in A") for i in order]
+    below = [Cell(mine[int(found.place[i])], "nearest in A") for i in order]
     return Gallery(
         "moved-most",
         "Above: the images of B that lie farthest from A in this net's representation, with their "
