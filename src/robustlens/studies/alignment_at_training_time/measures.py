@@ -5,20 +5,20 @@ seen = masked(net, judge, x, share=0.2, seed=0)                           # who 
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from robustlens.ascend import value_and_gradient
 from robustlens.bounds import mean_interval
 from robustlens.modes import frozen
 from robustlens.nets import logits
+from robustlens.objectives import margin
 from robustlens.result import Number
 from robustlens.streams import stream
 from robustlens.types import Images, Labels, Model
 from robustlens.usefulness.head import linear_head
-from robustlens.vision.gradients import loss_gradient
 
 DECAY = 0.1
 """Of the heads: labels are few."""
@@ -79,7 +79,9 @@ class Explained(NamedTuple):
 def explained(
     net: Model, judge: Model, x: Images, *, share: float, fill: Tensor, seed: int
 ) -> Explained:
-    """Mask the share of pixels where the gradient of the answer's loss is longest, and ask again.
+    """Mask the share of pixels where the gradient of the answer's margin is longest, and ask again.
+
+    The margin's gradient does not vanish where a net is sure of itself, as that of the loss does.
 
     Args:
         fill: (c,), what masked pixels become. share: of the pixels, in (0, 1).
@@ -87,9 +89,7 @@ def explained(
     h, w = x.shape[2:]
     count = max(1, math.ceil(share * h * w))
     own, theirs = (_answers(model, x) for model in (net, judge))
-    long = torch.linalg.vector_norm(
-        torch.cat([loss_gradient(net, a, b) for a, b in _parts(x, own)]), dim=1
-    ).flatten(1)
+    long = torch.linalg.vector_norm(_gradients(net, x, own), dim=1).flatten(1)
     mine = _most(long, count)
     order = torch.rand(RANDOM, len(x), h * w, generator=stream(seed, "masks")).to(x.device)
     masks = {
@@ -130,8 +130,10 @@ def _answers(model: Model, x: Images) -> Labels:
         return torch.cat([logits(model, part).argmax(dim=1) for part in torch.split(x, BATCH)])
 
 
-def _parts(x: Images, y: Labels) -> Sequence[tuple[Images, Labels]]:
-    return list(zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True))
+def _gradients(model: Model, x: Images, y: Labels) -> Images:
+    parts = zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True)
+    with frozen(model):
+        return torch.cat([value_and_gradient(margin(model, b), a)[1] for a, b in parts])
 
 
 def _most(values: Tensor, count: int) -> Tensor:
