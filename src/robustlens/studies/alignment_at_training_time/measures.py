@@ -67,6 +67,11 @@ class Masked(NamedTuple):
         """How much more often by the gradient's mask than by a random one."""
         return self.gradient - self.random
 
+    @property
+    def own_place(self) -> Tensor:
+        """How much more often by this image's mask than by another's: is it about the image?"""
+        return self.gradient - self.other
+
 
 class Explained(NamedTuple):
     """What masks of one net's gradients do to its own answers, and to a judge's."""
