@@ -79,6 +79,7 @@ class Shift(flags.Shift):
         order = found.distance.argsort(descending=True, stable=True)[: self.moved]
         moved = moved_most(found, sets, order.tolist())
         where = origin(self, a, self.seed, seconds())
+        notes = [*subject.notes, *shared(a, b)]
         where.data[b.name if b.name != a.name else f"{b.name} (B)"] = b.digest
         payload = {
             "models": [subject.as_dict()],
@@ -87,10 +88,12 @@ class Shift(flags.Shift):
             "layer": self.layer,
             "numbers": numbers(found),
             "moved": moved,
+            "notes": notes,
             "sentence": sentence(found),
             "provenance": where.as_dict(),
         }
-        lines = _lines(self, subject, sets, found, moved, where.seconds)
+        lines = _lines(self, f"{subject.name}, 95 % intervals, {where.seconds:.0f} s", sets, notes)
+        lines += _found(found, moved, self.permutations)
         if self.out is not None:
             from robustlens.figures import save_pictures
 
@@ -225,26 +228,28 @@ def _described(source: str, one: Images) -> dict[str, Any]:
     }
 
 
-def _lines(
-    command: Shift,
-    subject: Subject,
-    sets: Sequence[Images],
-    found: Measured,
-    moved: Sequence[dict[str, Any]],
-    seconds: float,
-) -> list[str]:
-    lines = [f"{subject.name}, 95 % intervals, {seconds:.0f} s"]
+def shared(a: Dataset, b: Dataset) -> list[str]:
+    """Return a sentence where images of B are in A too: the two are then not independent."""
+    mine = {image.numpy().tobytes() for image in a.images.cpu()}
+    count = sum(image.numpy().tobytes() in mine for image in b.images.cpu())
+    said = f"{count} images of B are in A too: p and intervals are for images of their own"
+    return [said] if count else []
+
+
+def _lines(command: Shift, head: str, sets: Sequence[Images], notes: Sequence[str]) -> list[str]:
+    lines = [head]
     for letter, source, one in zip("AB", (command.a, command.b), sets, strict=True):
         resized = f", {one.data.reading.resized}" * bool(one.data.reading.resized)
         lines.append(f"  {letter}: {source}, {len(one.data)} of {one.whole} images{resized}")
-    lines += [f"  note: {note}" for note in subject.notes]
+    return lines + [f"  note: {note}" for note in notes]
+
+
+def _found(found: Measured, moved: Sequence[dict[str, Any]], permutations: int) -> list[str]:
     kernel = found.kernel
     return [
-        *lines,
         sentence(found),
         f"  two-sample accuracy: {found.apart}, on {found.apart.n} images not fitted; chance 50 %",
-        f"  kernel distance: {kernel.distance}, p = {kernel.p:.3g} of {command.permutations} "
-        "permutations",
+        f"  kernel distance: {kernel.distance}, p = {kernel.p:.3g} of {permutations} permutations",
         f"  far from A: {found.far} of B's images (of A's own, {1 - OWN:.0%} are as far from "
         "their nearest)",
         "  moved most, with the distance from the nearest of A:",
