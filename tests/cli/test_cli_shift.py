@@ -69,7 +69,8 @@ def test_the_image_that_was_put_among_others_moved_most(
     assert found["moved"][0]["image"] == "odd.png"
     assert found["moved"][0]["nearest"].startswith("one")
     assert len(found["moved"]) == 3
-    assert Image.open(out / "moved-most-light.png").width > 100
+    with Image.open(out / "moved-most-light.png") as picture:
+        assert picture.width > 100
     assert json.loads((out / "result.json").read_text())["numbers"] == found["numbers"]
     assert main(["shift", str(a), str(b), "--weights", net, "--out", str(out)]) == 2
     assert "not empty" in capsys.readouterr().err

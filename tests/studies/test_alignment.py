@@ -57,7 +57,7 @@ def test_a_head_transfers_what_features_tell_and_no_more() -> None:
     labels = torch.arange(400) % 2
     noise = torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
     telling = torch.cat([noise, 20 * labels[:, None].float()], dim=1)
-    assert transferred(telling, labels, 3, 20, 4).tolist() == [1] * 4
+    assert transferred(telling, labels, 20, 20, 4).tolist() == [1] * 4
     chance = transferred(noise, labels, 3, 40, 4)
     assert 0.35 < float(chance.mean()) < 0.65
 

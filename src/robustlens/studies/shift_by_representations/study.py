@@ -106,13 +106,13 @@ def study(config: Config, bench: Bench) -> Findings:
         for who, lost in seen.found.lost.items()
     }
     whole, ahead = agreed[JUDGE]
-    counts = ", ".join(f"{len(n)} {k}" for k, n in nets.spaces.items())
+    counts = ", ".join(f"{k} {len(n)}" for k, n in nets.spaces.items())
     said = "; ".join(f"{space} {found.mean.value:+.2f}" for space, found in whole.items())
     return Findings(
         judge(len(seen.kinds), ahead),
         f"{len(seen.kinds)} shifts of {len(set(seen.kinds))} kinds. Rank correlation of distance "
-        f"and accuracy lost by the judge, mean of four distances: {said}. Nets measured: {counts} "
-        f"(three of a kind were wanted; give others with --more-robust and --more-standard).",
+        f"and accuracy lost by the judge, mean of four distances: {said}. How many nets of a kind: {counts} "
+        f"(three were wanted; give others with --more-robust and --more-standard).",
         numbers(seen, agreed),
         (
             pictures.bars(whole),
