@@ -18,8 +18,9 @@ class Shift(Command):
     test; the share of images of B that are farther from A than 95 % of A's own are from each
     other. With --out, a picture of the images of B that moved most, each beside its nearest in A.
 
-    A distance is no loss of accuracy: the study shift-by-representations says how they go together.
-    Robust nets order shifts well there; distances of other nets are in other units.
+    A distance is no loss of accuracy. In the study shift-by-representations distances order shifts
+    best for the very net that they are measured in: take the model whose accuracy you care for.
+    Distances of different models are in different units.
 
     Example: robustlens shift ./may ./june --weights imagenette64-l2-1.5 --size 64 --out shift
     """

@@ -111,8 +111,8 @@ def study(config: Config, bench: Bench) -> Findings:
     return Findings(
         judge(len(seen.kinds), ahead),
         f"{len(seen.kinds)} shifts of {len(set(seen.kinds))} kinds. Rank correlation of distance "
-        f"and accuracy lost by the judge, mean of four distances: {said}. How many nets of a kind: {counts} "
-        f"(three were wanted; give others with --more-robust and --more-standard).",
+        f"and accuracy lost by the judge, mean of four distances: {said}. How many nets of a kind: "
+        f"{counts} (three were wanted; give others with --more-robust and --more-standard).",
         numbers(seen, agreed),
         (
             pictures.bars(whole),
