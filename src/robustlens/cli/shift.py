@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from robustlens.cli.command import Answer, device, origin
 from robustlens.cli.flags import shift as flags
-from robustlens.data import Dataset
+from robustlens.data import SOURCES, Dataset
 from robustlens.data.augment import unit
 from robustlens.data.dataset import Piece
 from robustlens.data.listing import flat, listings, readable
-from robustlens.data.sources import SOURCES, framed_images, pictured, unlabelled
+from robustlens.data.sources import framed_images, pictured, unlabelled
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.files import write_json
@@ -79,8 +80,9 @@ class Shift(flags.Shift):
         order = found.distance.argsort(descending=True, stable=True)[: self.moved]
         moved = moved_most(found, sets, order.tolist())
         where = origin(self, a, self.seed, seconds())
+        second = b.name if b.name != a.name else f"{b.name} (B)"
+        where = replace(where, data={**where.data, second: b.digest})
         notes = [*subject.notes, *shared(a, b)]
-        where.data[b.name if b.name != a.name else f"{b.name} (B)"] = b.digest
         payload = {
             "models": [subject.as_dict()],
             "a": _described(self.a, sets[0]),

@@ -154,8 +154,8 @@ def measured(
     seen = {}
     for name, net in nets.items():
         right = accurate(net, unit(whole.images), whole.labels)
-        how = {"share": config.share, "fill": fill, "seed": config.seed}
-        seen[name] = Seen(transfer[name], right, explained(net, judge, x, **how))
+        masks = explained(net, judge, x, share=config.share, fill=fill, seed=config.seed)
+        seen[name] = Seen(transfer[name], right, masks)
     return Measured(seen, transfer, x[:SHOWN], pools)
 
 

@@ -176,15 +176,14 @@ def measured(config: Config, nets: Nets, sets: Sets) -> Measured:
     spaces[PIXELS] = [first.flatten(1)]
     found = Found()
     shown = dict[str, Tensor]()
-    moved = [(shift, shift.change(x), y) for shift in [Shift("none", "", lambda x: x)]]
-    moved += [(shift, None, y) for shift in todo]  # made when its turn comes: memory stays small
+    moved = [(shift, x, y) for shift in (Shift("none", "", lambda x: x), *todo)]
     if sets.natural is not None:
         its = sets.natural
         moved.append((Shift(NATURAL, its.name, lambda x: x), unit(its.images), its.labels))
     right = dict[str, list[Rate]]()
     with bar("measuring shifts", len(moved)) as advance:
-        for shift, images, labels in moved:
-            images = shift.change(x) if images is None else images
+        for shift, source, labels in moved:
+            images = shift.change(source)
             for who, rate in _add(found, nets, spaces, images, labels, config.images).items():
                 right.setdefault(who, []).append(rate)
             shown[shift.kind] = images[0].cpu()
