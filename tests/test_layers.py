@@ -37,6 +37,7 @@ LAYERS = [
     {"recipes"},
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},
+    {"shift"},
     {"studies"},
     {"recorded"},
     {"figures"},

@@ -16,6 +16,7 @@ from robustlens.cli.flags.make import TOOLS, MakeHelp
 from robustlens.cli.flags.measure import Evaluate, Sanity, Transfer
 from robustlens.cli.flags.models import ModelsGet, ModelsShow, ModelsVerify
 from robustlens.cli.flags.sets import build
+from robustlens.cli.flags.shift import Shift
 from robustlens.cli.flags.studies import Run, Talk
 from robustlens.cli.flags.train import Recipes, Train
 from robustlens.cli.listing import DataHelp, DataList, List, ModelsHelp, ModelsList
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Build] = {
     "certify": Certify,
     "sanity": Sanity,
     "transfer": Transfer,
+    "shift": Shift,
     "make": MakeHelp,
     "lab": Lab,
     "data": DataHelp,

@@ -63,7 +63,7 @@ def _bar(axes: Axes, at: int, bar: Bar, percent: bool, theme: Theme) -> None:
     axes.plot([bar.low, bar.high], [at, at], color=theme.text, linewidth=1.4, zorder=3)
     axes.annotate(
         f"{bar.value:.1%}" if percent else f"{bar.value:.3g}",
-        xy=(max(bar.high, bar.value), at),
+        xy=(max(bar.high, bar.value, 0.0), at),
         xytext=(7, 0),
         textcoords="offset points",
         va="center",

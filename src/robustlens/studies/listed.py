@@ -60,6 +60,8 @@ _TITLES = {
     "super-resolution": "Enlarging with a classifier",
     "sketch-to-image": "From a sketch to an object",
     "paint-with-features": "Painting with a single feature",
+    "shift-by-representations": "Measured where the net looks",
+    "alignment-at-training-time": "What alignment buys, and what it costs",
     "adversary-as-critic": "Another critic, another robustness",
 }
 LISTED: dict[str, Listed] = {id: Listed(id, title) for id, title in _TITLES.items()}
