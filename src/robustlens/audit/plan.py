@@ -1,0 +1,184 @@
+"""The plan of an audit and its price, made from two passes that are timed first.
+
+speed = measured(model, data, now)               # seconds an image, forwards and with a gradient
+plan = planned(speed, data, settings, classes, seconds=540, gradient=True)
+plan.words()                                     # n, attacks, interval, end
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from robustlens.answers import Answers
+from robustlens.ascend import value_and_gradient
+from robustlens.attacks import Bound, apgd, apgd_targeted, bind, hopskipjump, square
+from robustlens.attacks.ensemble import VERSIONS
+from robustlens.audit.settings import NormBall, Settings, named
+from robustlens.balls import L1
+from robustlens.bounds import clopper_pearson
+from robustlens.data import Dataset, batches
+from robustlens.modes import frozen
+from robustlens.objectives import misclassify
+
+ENOUGH = 100
+"""Images that are worth more than a stronger attack: an interval of about +- 10 points."""
+SHARE = 0.5
+"""Of the time, for robust accuracy; signs of masking, curves and the rest have the other half."""
+PASS = 0.5
+"""Seconds of one pass at most: an audit cannot end in the midst of one."""
+BATCH = 64
+OVERHEAD = 1.3
+"""An attack's step beside the bare pass with a gradient, until it is known better."""
+
+
+class Speed(NamedTuple):
+    """Seconds an image for a forward pass and for one with a gradient, and the batch they are of."""
+
+    forward: float
+    gradient: float
+    batch: int
+
+    def price(self, images: int, gradients: float, forwards: float = 0.0) -> float:
+        """Return the seconds of so many passes for each of some images."""
+        return images * (gradients * self.gradient + forwards * self.forward)
+
+
+def measured(
+    model: nn.Module, data: Dataset, now: Callable[[], float], *, gradient: bool = True
+) -> Speed:
+    """Return the speed of a model on images like these; small batches where one is slow."""
+    batch, speed = 1, Speed(0.0, 0.0, 1)
+    while True:
+        x, y = next(batches(data, min(batch, len(data))))
+        ask = Answers(model)
+        with frozen(model):
+            with torch.no_grad():
+                ask(x)
+                began = now()
+                ask(x)
+                forward = (now() - began) / len(x)
+            began = now()
+            if gradient:
+                value_and_gradient(misclassify(ask, y), x)
+            slope = (now() - began) / len(x) if gradient else forward
+        speed = Speed(max(forward, 1e-9), max(slope, forward, 1e-9), batch)
+        if batch >= BATCH or batch >= len(data) or speed.gradient * batch * 4 > PASS:
+            return speed
+        batch = min(batch * 4, BATCH)
+
+
+class Ensemble(NamedTuple):
+    """Attacks on one ball, one after another, and what an image costs that resists them all."""
+
+    name: str
+    parts: tuple[Bound, ...]
+    gradients: float
+    forwards: float
+
+    def __str__(self) -> str:
+        """Return what it is, for a page: the attacks with their settings."""
+        words = [str(part).replace(f" {part.ball}", "") for part in self.parts]
+        return "; ".join(words)
+
+
+def _standard(ball: NormBall, classes: int) -> Ensemble:
+    targets = min(5 if isinstance(ball, L1) else 9, classes - 1)
+    starts = 5 if isinstance(ball, L1) else 1
+    gradients = 100 * starts + 100 * targets + 130 * min(9, classes - 1)
+    parts = VERSIONS["standard"](ball, classes)
+    return Ensemble("AutoAttack standard", parts, gradients, 5000)
+
+
+def _short(ball: NormBall, classes: int) -> Ensemble:
+    targets = min(3, classes - 1)
+    parts = (
+        bind(apgd, ball, steps=40),
+        bind(apgd_targeted, ball, steps=30, targets=targets),
+        bind(square, ball, queries=300),
+    )
+    return Ensemble("short ensemble", parts, 40 + 30 * targets, 300)
+
+
+def _least(ball: NormBall, classes: int) -> Ensemble:
+    return Ensemble("APGD-20", (bind(apgd, ball, steps=20),), 20, 2)
+
+
+def _asking(ball: NormBall, classes: int) -> Ensemble:
+    parts = bind(square, ball, queries=2000), bind(hopskipjump, ball, queries=2000)
+    return Ensemble("black-box ensemble", parts, 0, 4000)
+
+
+def _asking_little(ball: NormBall, classes: int) -> Ensemble:
+    return Ensemble("Square-200", (bind(square, ball, queries=200),), 0, 200)
+
+
+Make = Callable[[NormBall, int], Ensemble]
+STRENGTHS: dict[str, Make] = {"standard": _standard, "short": _short, "least": _least}
+"""With gradients, the strongest first."""
+BLACK_BOX: dict[str, Make] = {"asking": _asking, "asking little": _asking_little}
+"""For models that have none."""
+TABLE: dict[str, Make] = {**STRENGTHS, **BLACK_BOX}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done: how many images, attacked together in chunks, by which ensembles."""
+
+    n: int  # images that are attacked
+    wide: int  # images that are only asked about
+    chunk: int  # attacked together, and saved together
+    strength: str  # of `TABLE`: what an image must resist to count as held
+    first: str  # of `TABLE`: the cheapest strong attack, which goes first
+    balls: tuple[str, ...]
+    seconds: float  # that it was made for
+    price: float  # of robust accuracy in every ball, at most
+
+    @property
+    def half_width(self) -> float:
+        """Half of the widest 95 % interval that n images give."""
+        interval = clopper_pearson(max(self.n // 2, 0), self.n)
+        return (interval.high - interval.low) / 2
+
+    def words(self, classes: int, balls: tuple[NormBall, ...]) -> str:
+        """Return the plan in a sentence or two."""
+        ends = ", ".join(self.balls)
+        strong = TABLE[self.strength](balls[0], classes).name
+        first = (
+            "" if self.first == self.strength else f"{TABLE[self.first](balls[0], classes).name}"
+        )
+        first = f"{first} first, then " if first else ""
+        return (
+            f"{self.n} images (clean accuracy on {self.wide}), {first}{strong} in {ends}; expected "
+            f"interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for robust "
+            f"accuracy, the end after {self.seconds:.0f} s at the latest"
+        )
+
+
+def planned(
+    speed: Speed, data: Dataset, settings: Settings, *, seconds: float, gradient: bool
+) -> Plan:
+    """Return the plan for so many seconds: images first, since the interval shrinks with them.
+
+    The strongest ensemble is taken that leaves time for `ENOUGH` images, else the weakest.
+    """
+    table = STRENGTHS if gradient else BLACK_BOX
+    classes, most = len(data.classes), min(len(data), settings.limit or len(data), 2000)
+    first = list(table)[-1]
+    for name in table:
+        makers = {table[name], table[first]}
+        costs = [make(ball, classes) for make in makers for ball in settings.balls]
+        each = OVERHEAD * sum(speed.price(1, e.gradients, e.forwards) for e in costs)
+        able = int(SHARE * seconds / each)
+        if able >= min(ENOUGH, most) or name == first:
+            break
+    n = max(1, min(most, able))
+    strong = max(e.gradients * speed.gradient + e.forwards * speed.forward for e in costs)
+    together = max(1, min(speed.batch, int(seconds / 20 / (OVERHEAD * strong))))
+    wide = max(n, min(len(data), 5000, int(0.05 * seconds / speed.forward)))
+    chunk = max(1, math.ceil(n / math.ceil(n / together)))
+    balls = tuple(map(named, settings.balls))
+    return Plan(n, wide, chunk, name, first, balls, round(seconds, 1), round(each * n, 1))
