@@ -37,6 +37,7 @@ LAYERS = [
     {"recipes"},
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},
+    {"audit"},
     {"studies"},
     {"figures"},
     {"report"},

@@ -7,6 +7,7 @@ import torch
 
 from robustlens.answers import Answers, decision
 from robustlens.attacks import bind, pgd, transform_search
+from robustlens.audit.plan import PAIRS, STEPS, VOTES
 from robustlens.audit.thumbs import uri
 from robustlens.audit.work import Done, Found, Work
 from robustlens.bounds import mean_interval
@@ -39,24 +40,22 @@ from robustlens.zoo import entries, pretrained
 from robustlens.zoo.places import find
 
 RADII = (0.25, 0.5, 0.75, 1.0)
-"""Certified radii in a table, in units of sigma times one: see `certified`."""
-VOTES = 1000
-UNITS = 64
+"""Certified radii of the table, in units of 2 sigma."""
 FEW = 4
 """Pictures of a kind."""
 
 
-def masking(work: Work, images: int, done: Done) -> Found:
+def masking(work: Work, done: Done) -> Found:
     """Look for signs of masked gradients and of wrong use, in the first ball."""
     checks = check_model(
         work.subject.model,
         work.data,
         work.settings.balls[0],
-        images=images,
+        images=work.plan.looked,
         seed=work.settings.seed,
     )
     rows = [{**asdict(check), "outcome": check.outcome.value} for check in checks]
-    return {"checks": rows, "images": images}
+    return {"checks": rows, "images": work.plan.looked}
 
 
 def _accuracy(work: Work, change: Any) -> Rate:
@@ -114,7 +113,7 @@ def _mean(values: list[float]) -> Found:
 
 def certified(work: Work, done: Done) -> Found:
     """Certify radii, where the model holds under noise; else say that it does not."""
-    noise, few = Gaussian(work.settings.sigma), work.part(min(50, work.plan.n))
+    noise, few = Gaussian(work.settings.sigma), work.part(work.plan.few)
     look = under_noise(work.subject.model, few, noise, batch_size=work.speed.batch)
     found = {
         "sigma": noise.sigma,
@@ -140,9 +139,9 @@ def units(work: Work, done: Done) -> Found:
     r = represented(model, rest, batch_size=work.speed.batch)
     probes = Probes.fit(r, rest.labels, len(whole.classes))
     worth = torch.tensor([abs(u.value) for u in probes.usefulness(r, rest.labels)])
-    which = worth.argsort(descending=True)[:UNITS]
+    which = worth.argsort(descending=True)[: work.plan.units]
     found = scores(
-        model, probes[which], test, work.settings.balls[0], images=20,
+        model, probes[which], test, work.settings.balls[0], images=PAIRS, steps=STEPS,
         seed=work.settings.seed, batch_size=work.speed.batch,
     )  # fmt: skip
     kinds = {name.value: rate._asdict() for name, rate in table(found).items()}
@@ -175,7 +174,7 @@ def transferred(work: Work, done: Done) -> Found:
             others[name] = pretrained(name).model.to(work.data.images.device)
     if not others:
         return {"skipped": "no shipped net on this machine reads such images of these classes"}
-    few = work.part(min(100, work.plan.n))
+    few = work.part(work.plan.few)
     attack = bind(pgd, work.settings.balls[0], steps=10)
     found = transfer_matrix(
         {own: work.subject.model, **others}, few, attack, seed=work.settings.seed,

@@ -125,7 +125,7 @@ class Audit:
         return sorted(kept, key=lambda row: -row.nearest.get(norm, 1e9))[:count]
 
     def confusions(self, count: int) -> list[tuple[str, str, int]]:
-        """Return the most frequent pairs of true class and answer under attack, in the first ball."""
+        """Return the most frequent pairs of true class and answer under the first attacks."""
         ball, names = self.cells[0].ball, self.data.classes
         pairs = Counter(
             (row.label, row.attacked[ball]) for row in self.rows if ball in row.attacked

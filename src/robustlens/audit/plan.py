@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustlens.answers import Answers
 from robustlens.ascend import value_and_gradient
@@ -31,12 +31,18 @@ SHARE = 0.5
 PASS = 0.5
 """Seconds of one pass at most: an audit cannot end in the midst of one."""
 BATCH = 64
+MASKING = (200.0, 400.0)
+"""Passes of the checks for masking, with a gradient and without, for an image that holds."""
+PAIRS, STEPS = 20, 10
+"""Images and gradient steps for each unit of a net."""
+VOTES = 1000
+"""Votes for a certificate, at most."""
 OVERHEAD = 1.3
 """An attack's step beside the bare pass with a gradient, until it is known better."""
 
 
 class Speed(NamedTuple):
-    """Seconds an image for a forward pass and for one with a gradient, and the batch they are of."""
+    """Seconds an image for a forward pass and for one with a gradient; the batch they are of."""
 
     forward: float
     gradient: float
@@ -50,25 +56,38 @@ class Speed(NamedTuple):
 def measured(
     model: nn.Module, data: Dataset, now: Callable[[], float], *, gradient: bool = True
 ) -> Speed:
-    """Return the speed of a model on images like these; small batches where one is slow."""
-    batch, speed = 1, Speed(0.0, 0.0, 1)
+    """Return the speed of a model on images like these; small batches where one is slow.
+
+    Each pass is made once unmeasured, since the first is slow, and then the quicker of two counts.
+    """
+    batch = 1
+    ask = Answers(model)
     while True:
         x, y = next(batches(data, min(batch, len(data))))
-        ask = Answers(model)
-        with frozen(model):
+
+        def forwards(x: Tensor = x) -> None:
             with torch.no_grad():
                 ask(x)
-                began = now()
-                ask(x)
-                forward = (now() - began) / len(x)
-            began = now()
-            if gradient:
-                value_and_gradient(misclassify(ask, y), x)
-            slope = (now() - began) / len(x) if gradient else forward
-        speed = Speed(max(forward, 1e-9), max(slope, forward, 1e-9), batch)
-        if batch >= BATCH or batch >= len(data) or speed.gradient * batch * 4 > PASS:
-            return speed
+
+        def slope(x: Tensor = x, y: Tensor = y) -> None:
+            value_and_gradient(misclassify(ask, y), x)
+
+        with frozen(model):
+            forward = _seconds(forwards, now) / len(x)
+            back = max(_seconds(slope, now) / len(x) if gradient else 0.0, forward, 1e-9)
+        if batch >= min(BATCH, len(data)) or back * batch * 4 > PASS:
+            return Speed(max(forward, 1e-9), back, batch)
         batch = min(batch * 4, BATCH)
+
+
+def _seconds(function: Callable[[], None], now: Callable[[], float]) -> float:
+    function()
+    found = []
+    for _ in range(2):
+        began = now()
+        function()
+        found.append(now() - began)
+    return min(found)
 
 
 class Ensemble(NamedTuple):
@@ -131,6 +150,9 @@ class Plan:
     n: int  # images that are attacked
     wide: int  # images that are only asked about
     chunk: int  # attacked together, and saved together
+    looked: int  # images in which signs of masking are looked for
+    units: int  # of the net whose usefulness is measured
+    few: int  # images for transfer and certificates
     strength: str  # of `TABLE`: what an image must resist to count as held
     first: str  # of `TABLE`: the cheapest strong attack, which goes first
     balls: tuple[str, ...]
@@ -153,8 +175,8 @@ class Plan:
         first = f"{first} first, then " if first else ""
         return (
             f"{self.n} images (clean accuracy on {self.wide}), {first}{strong} in {ends}; expected "
-            f"interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for robust "
-            f"accuracy, the end after {self.seconds:.0f} s at the latest"
+            f"interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for "
+            f"robust accuracy, the end after {self.seconds:.0f} s at the latest"
         )
 
 
@@ -181,4 +203,24 @@ def planned(
     wide = max(n, min(len(data), 5000, int(0.05 * seconds / speed.forward)))
     chunk = max(1, math.ceil(n / math.ceil(n / together)))
     balls = tuple(map(named, settings.balls))
-    return Plan(n, wide, chunk, name, first, balls, round(seconds, 1), round(each * n, 1))
+    looked = _able(0.25 * seconds, speed.price(1, *MASKING), 16, min(64, len(data)))
+    units = _able(0.1 * seconds, speed.price(PAIRS, STEPS), 8, 64)
+    few = _able(0.05 * seconds, speed.price(1, 60, VOTES), 10, min(100, n))
+    return Plan(
+        n,
+        wide,
+        chunk,
+        looked,
+        units,
+        few,
+        name,
+        first,
+        balls,
+        round(seconds, 1),
+        round(each * n, 1),
+    )
+
+
+def _able(seconds: float, each: float, least: int, most: int) -> int:
+    """Return how many the time is enough for, `most` at most; where not for `least`, that many."""
+    return max(1, min(most, max(least, int(seconds / (OVERHEAD * each)))))

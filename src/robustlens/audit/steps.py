@@ -23,7 +23,7 @@ from robustlens.audit.extras import (
     units,
     weathered,
 )
-from robustlens.audit.plan import OVERHEAD, TABLE, Ensemble
+from robustlens.audit.plan import MASKING, OVERHEAD, PAIRS, STEPS, TABLE, VOTES, Ensemble
 from robustlens.audit.settings import NormBall, named
 from robustlens.audit.thumbs import uri
 from robustlens.audit.work import Done, Found, Step, Work, fallen, norm, right
@@ -123,7 +123,7 @@ def _told(
     by: tuple[str, ...],
     within: NormBall,
 ) -> list[Found]:
-    """Return what is kept of each broken image: by what, what the model says, how far, a picture."""
+    """Return what is kept of each broken image: by what, the answer, how far, a picture."""
     x, y = work.images(rows)
     with frozen(work.subject.model), torch.no_grad():
         z = Answers(work.subject.model)(images)
@@ -181,8 +181,8 @@ def _near(work: Work, of: str, rows: list[int], done: Done) -> Found:
 
 
 def _masking(work: Work) -> Step:
-    images = min(64, len(work.data))
-    return Step("masking", "masking", work.price(images, 500, 1500), partial(masking, work, images))
+    price = OVERHEAD * work.price(work.plan.looked, *MASKING)
+    return Step("masking", "masking", price, partial(masking, work))
 
 
 def _weather(work: Work) -> Step:
@@ -207,15 +207,17 @@ def _gradients(work: Work) -> Step:
 
 
 def _certified(work: Work) -> Step:
-    price = work.price(min(50, work.plan.n), 0, 1000)
+    price = work.price(work.plan.few, 0, VOTES / 2)
     return Step("certified", "certified", price, partial(certified, work))
 
 
 def _units(work: Work) -> Step:
-    price = OVERHEAD * work.price(64 * 20, 10) + work.price(min(500, len(work.data)), 0, 1)
+    price = OVERHEAD * work.price(work.plan.units * PAIRS, STEPS) + work.price(
+        min(500, len(work.data)), 0, 1
+    )
     return Step("units", "units", price, partial(units, work))
 
 
 def _transfer(work: Work) -> Step:
-    price = OVERHEAD * work.price(min(100, work.plan.n), 60)
+    price = OVERHEAD * work.price(work.plan.few, 60)
     return Step("transfer", "transfer", price, partial(transferred, work))

@@ -73,8 +73,8 @@ def judged(
     grade = Grade.WITHHELD if why else _grade(clean, cell)
     third = {
         Grade.WITHHELD: "The verdict is withheld: " + "; ".join(why) + ".",
-        Grade.FRAGILE: "The model is fragile: changes of this size turn most of what it gets right.",
-        Grade.ROBUST: "The model is robust at this radius: most of what it gets right stays right, "
+        Grade.FRAGILE: "The model is fragile: changes of this size turn most of its right answers.",
+        Grade.ROBUST: "The model is robust at this radius: most of its right answers stay right, "
         "as far as these attacks can tell.",
         Grade.OPEN: "Whether most of what it gets right stays right is open: more images or more "
         "minutes would tell.",
