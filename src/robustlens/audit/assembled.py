@@ -102,7 +102,8 @@ def _cell(work: Work, rows: Sequence[ImageRow], cell: int) -> Cell:
     ball = title(work, cell)
     fates = [row.fate[ball] for row in rows]
     ensemble = TABLE[work.plan.strength](work.settings.balls[cell], len(work.data.classes))
-    words = f"{ensemble.name}: {ensemble}"
+    first = TABLE[work.plan.first](work.settings.balls[cell], len(work.data.classes))
+    words = f"{first.name}, then {ensemble.name}: {ensemble}"
     pixels = in_pixels(work.settings.balls[cell])
     return Cell(ball, pixels, words, fates.count(HELD), fates.count(UNDECIDED), len(rows))
 

@@ -220,13 +220,13 @@ def _worked(
                 continue
             price = step.price * pace[step.kind]
             if price > clock.left and step.name != "clean":
-                out.setdefault(_part(step.name), []).append(price)
+                out.setdefault(step.title, []).append(price)
                 continue
             began = clock.now()
             try:
                 found = step.run(done)
             except OutOfTime:
-                out.setdefault(_part(step.name), []).append(price)
+                out.setdefault(step.title, []).append(price)
                 continue
             except InputError as error:
                 found = {"skipped": str(error)}
@@ -234,13 +234,9 @@ def _worked(
             pace[step.kind] = max(seconds / step.price, 0.01)
             done[step.name] = found
             journal.add([Piece(index, step.name, round(seconds, 3), found)])
-            told(f"{step.name}: {seconds:.1f} s, {max(clock.left, 0):.0f} s left")
+            told(f"{step.title}: {seconds:.1f} s, {max(clock.left, 0):.0f} s left")
     journal.close()
     return done, [_words(name, prices) for name, prices in out.items()]
-
-
-def _part(name: str) -> str:
-    return name.rpartition(" ")[0] if name.split()[0] in ("first", "strong", "nearest") else name
 
 
 def _words(name: str, prices: Sequence[float]) -> str:

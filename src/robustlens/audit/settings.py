@@ -5,6 +5,7 @@ Settings(balls=balls_of(("l2", "linf"), ("1.5", "8/255")), minutes=10)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from robustlens.balls import L1, L2, Linf, ball
 from robustlens.errors import InputError
@@ -45,7 +46,7 @@ def balls_of(
         InputError: numbers of norms and radii that do not fit each other, or as `balls.ball`.
     """
     names = [norms] if isinstance(norms, str) else list(norms)
-    sizes = list(radii) if isinstance(radii, list | tuple) else [radii]
+    sizes: list[Any] = list(radii) if isinstance(radii, list | tuple) else [radii]
     if len(names) == 1:
         names = names * len(sizes)
     if len(names) != len(sizes) or not names:

@@ -47,7 +47,13 @@ def steps(work: Work) -> list[Step]:
     search = [] if black else [_nearest(work, of) for of in norms]
     rest = [] if black else [_gradients(work), _units(work)]
     return [
-        Step("clean", "clean", work.price(work.plan.wide, 0, 1), partial(_clean, work)),
+        Step(
+            "clean",
+            "answers to the images as they are",
+            "clean",
+            work.price(work.plan.wide, 0, 1),
+            partial(_clean, work),
+        ),
         *_first(work, 0),
         _masking(work),
         *_strong(work, 0),
@@ -61,6 +67,11 @@ def steps(work: Work) -> list[Step]:
         *rest[1:],
         *([] if black else [_transfer(work)]),
     ]
+
+
+def _answers(work: Work) -> Step:
+    price = work.price(work.plan.wide, 0, 1)
+    return Step("clean", "answers to the images as they are", "clean", price, partial(_clean, work))
 
 
 def _clean(work: Work, done: Done) -> Found:
@@ -77,8 +88,6 @@ def _ensemble(work: Work, name: str, cell: int) -> Ensemble:
 
 
 def _first(work: Work, cell: int) -> list[Step]:
-    if work.plan.first == work.plan.strength:
-        return []
     return _attacks(work, "first", _ensemble(work, work.plan.first, cell), cell)
 
 
@@ -91,6 +100,7 @@ def _attacks(work: Work, kind: str, ensemble: Ensemble, cell: int) -> list[Step]
     return [
         Step(
             f"{kind} {cell} {number}",
+            f"{ensemble.name} in {named(work.settings.balls[cell])}",
             f"{kind} {type(work.settings.balls[cell]).__name__}",
             work.price(len(rows), gradients, forwards),
             partial(_attacked, work, kind, cell, ensemble.parts, rows),
@@ -149,6 +159,7 @@ def _nearest(work: Work, of: str) -> list[Step]:
     return [
         Step(
             f"nearest {of} {number}",
+            f"nearest wrong images in {of}",
             f"nearest {of}",
             OVERHEAD * work.price(len(rows), WALK, LINE),
             partial(_near, work, of, rows),
@@ -182,18 +193,19 @@ def _near(work: Work, of: str, rows: list[int], done: Done) -> Found:
 
 def _masking(work: Work) -> Step:
     price = OVERHEAD * work.price(work.plan.looked, *MASKING)
-    return Step("masking", "masking", price, partial(masking, work))
+    return Step("masking", "signs of masked gradients", "masking", price, partial(masking, work))
 
 
 def _weather(work: Work) -> Step:
     price = 3 * work.price(work.plan.n, 0, len(CORRUPTIONS))
-    return Step("corruptions", "corruptions", price, partial(weathered, work))
+    return Step("corruptions", "corruptions", "corruptions", price, partial(weathered, work))
 
 
 def _threats(work: Work) -> list[Step]:
     return [
         Step(
             f"threat {number}",
+            str(threat),
             "threat",
             2 * work.price(work.plan.n, 0, 3**threat.parameters + 6),
             partial(rotated, work, threat),
@@ -203,21 +215,30 @@ def _threats(work: Work) -> list[Step]:
 
 
 def _gradients(work: Work) -> Step:
-    return Step("gradients", "gradients", work.price(work.plan.n, 1, 2), partial(gradients, work))
+    return Step(
+        "gradients", "gradient alignment", "gradients", work.price(work.plan.n, 1, 2),
+        partial(gradients, work),
+    )  # fmt: skip
 
 
 def _certified(work: Work) -> Step:
     price = work.price(work.plan.few, 0, VOTES / 2)
-    return Step("certified", "certified", price, partial(certified, work))
+    return Step("certified", "certified radii", "certified", price, partial(certified, work))
 
 
 def _units(work: Work) -> Step:
     price = OVERHEAD * work.price(work.plan.units * PAIRS, STEPS) + work.price(
         min(500, len(work.data)), 0, 1
     )
-    return Step("units", "units", price, partial(units, work))
+    return Step("units", "usefulness of units", "units", price, partial(units, work))
 
 
 def _transfer(work: Work) -> Step:
     price = OVERHEAD * work.price(work.plan.few, 60)
-    return Step("transfer", "transfer", price, partial(transferred, work))
+    return Step(
+        "transfer",
+        "transfer from and to shipped nets",
+        "transfer",
+        price,
+        partial(transferred, work),
+    )

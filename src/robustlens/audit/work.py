@@ -42,6 +42,7 @@ class Step:
     """Something to be measured: what it is, what it costs at most, how it is done."""
 
     name: str
+    title: str  # in words; steps of one title are parts of one thing
     kind: str  # steps of a kind keep their price alike
     price: float  # seconds
     run: Callable[[Done], Found]

@@ -104,6 +104,6 @@ def _row(one: Audit, row: ImageRow, balls: list[str], norm: str) -> str:
         f'<tr data-fate="{escape(_kind(row, balls[0]))}"><td>{_pair(one, row)}</td>'
         f"<td>{row.index}</td><td>{escape(one.data.classes[row.label])}</td>"
         f"<td>{escape(_class(one, row.clean))}</td>{fates}"
-        f'<td data-key="{far if far is not None else 1e9}">{"" if far is None else f"{far:.3g}"}</td>'
+        f'<td data-key="{1e9 if far is None else far}">{"" if far is None else f"{far:.3g}"}</td>'
         "</tr>"
     )

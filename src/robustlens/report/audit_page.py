@@ -12,6 +12,7 @@ from string import Template
 
 from robustlens.audit import Audit
 from robustlens.audit.verdict import RULE
+from robustlens.radii import parse_eps
 from robustlens.rate import Rate
 from robustlens.report.audit_images import galleries, images
 from robustlens.report.audit_sections import sections
@@ -86,19 +87,16 @@ def _curves(found: Sequence[Audit]) -> str:
     norms = dict.fromkeys(c.norm for one in found for c in one.curves)
     parts = []
     for norm in norms:
-        series = [
-            (one.name, c.radii, c.rates) for one in found for c in one.curves if c.norm == norm
-        ]
-        marks = [
-            (float(eps.split("/")[0]) / float(eps.split("/")[-1] if "/" in eps else 1), eps)
-            for name, eps in (cell.ball.split() for cell in found[0].cells)
-            if name == norm
-        ]
-        how = next(c.how for one in found for c in one.curves if c.norm == norm)
+        every = [(one.name, c) for one in found for c in one.curves if c.norm == norm]
+        series = [(name, c.radii, c.rates) for name, c in every]
+        balls = [cell.ball.split() for cell in found[0].cells]
+        marks = [(parse_eps(eps), eps) for name, eps in balls if name == norm]
+        how = every[0][1].how
         n = ", ".join(str(rates[0].n) for _, _, rates in series)
         parts.append(
-            f"<figure>{curve(norm, series, marks)}<figcaption>Accuracy over the {norm} radius, n {n}, "
-            f"with 95 % intervals: an upper bound, by the {escape(how)}.</figcaption></figure>"
+            f"<figure>{curve(norm, series, marks)}<figcaption>Accuracy over the {norm} radius, "
+            f"n {n}, with 95 % intervals: an upper bound, by the {escape(how)}.</figcaption>"
+            "</figure>"
         )
     return "".join(parts)
 

@@ -96,8 +96,8 @@ def _threats(one: Audit, found: Sequence[Mapping[str, Any]]) -> str:
 
 def _certified(one: Audit, found: Mapping[str, Any]) -> str:
     under = (
-        f"Under Gaussian noise of deviation {found['sigma']:g} it is right on {share(found['noisy'])}, "
-        f"without on {share(found['clean'])}."
+        f"Under Gaussian noise of deviation {found['sigma']:g} it is right on "
+        f"{share(found['noisy'])}, without on {share(found['clean'])}."
     )
     if not found["holds"]:
         return f"<p>{under} It does not hold under noise, so nothing is certified.</p>"
@@ -124,9 +124,11 @@ def _gradients(one: Audit, found: Mapping[str, Any]) -> str:
         for s in found["shown"]
     )
     return (
-        f"<p>Cosine of the loss gradient with the way to the mean image of the likeliest other class: "
+        "<p>Cosine of the loss gradient with the way to the mean image of the likeliest other "
+        "class: "
         f"{_mean(found['cosine'])}. A net that reads features as people do is well above 0. "
-        f"Share of the gradient's energy at high frequencies: {_mean(found['high_frequency'])}; white "
+        "Share of the gradient's energy at high frequencies: "
+        f"{_mean(found['high_frequency'])}; white "
         f'noise has about 0.80.</p><ul class="gallery">{pictures}</ul>'
     )
 
@@ -144,14 +146,15 @@ def _units(one: Audit, found: Mapping[str, Any]) -> str:
     items = "".join(
         f"<li><span>unit {s['unit']}, {escape(s['kind'])}</span><small>for {escape(s['class'])}: "
         f"useful {s['rho']['value']:.2f}, under attack {s['gamma']['value']:.2f}</small>"
-        f'<div class="strip">{"".join(_thumb(i, "an image it answers to most") for i in s["images"])}'
+        f'<div class="strip">{"".join(_thumb(i, "it answers to most") for i in s["images"])}'
         "</div></li>"
         for s in found["shown"]
     )
     return (
-        f"<p>The {found['units']} most useful of {found['of']} units of the last layer, each for one "
-        "class against the rest, with and without an adversary in the first ball; below, the images "
-        f"that the best answer to most.</p>{table('units', ('Kind', 'Share of units'), rows)}"
+        f"<p>The {found['units']} most useful of {found['of']} units of the last layer, each for "
+        "one class against the rest, with and without an adversary in the first ball; below, the "
+        "images that the best answer to most.</p>"
+        f"{table('units', ('Kind', 'Share of units'), rows)}"
         f'<ul class="gallery">{items}</ul>'
     )
 

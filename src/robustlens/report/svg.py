@@ -6,7 +6,6 @@ curve("l2", radii, rates, marks=((1.5, "1.5"),))
 from collections.abc import Callable, Sequence
 from html import escape
 
-from robustlens.radii import written
 from robustlens.rate import Rate
 
 WIDTH, HEIGHT = 640, 300
@@ -67,7 +66,7 @@ def _grid(most: float, place: Callable[[float, float], str]) -> str:
         )
         x, foot = place(most * share, 0).split(",")
         anchor = "end" if share == 1 else "middle"
-        name = escape(written(round(most * share, 4)))
+        name = f"{most * share:.3g}"
         lines.append(
             f'<text x="{x}" y="{float(foot) + 18:.1f}" text-anchor="{anchor}">{name}</text>'
         )

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Audit(Command):
     """Read what a model has learned, within a time: one page, one JSON, one row per image.
 
-    First two passes are timed, and the plan is said with its price: how many images, which attacks,
-    how wide the interval will be, when it ends. The cheapest strong attack goes first. At the end of
-    the time what is not decided counts as undecided: robust accuracy lies between two numbers. The
-    same command goes on from there. Where something speaks for masked gradients there is no verdict.
+    First two passes are timed, and the plan is said with its price: how many images, which
+    attacks, how wide the interval will be, when it ends. The cheapest strong attack goes first. At
+    the end of the time what is not decided counts as undecided: robust accuracy lies between two
+    numbers. The same command goes on from there. Where something speaks for masked gradients the
+    verdict is withheld.
 
     Measured are: clean accuracy, robust accuracy under an ensemble in every ball that is asked for,
     the curve over the radius, signs of masking, corruptions, rotations and colours, certified
