@@ -181,13 +181,10 @@ class Plan:
         """Return the plan in a sentence or two."""
         ends = ", ".join(self.balls)
         strong = TABLE[self.strength](balls[0], classes).name
-        first = (
-            "" if self.first == self.strength else f"{TABLE[self.first](balls[0], classes).name}"
-        )
-        first = f"{first} first, then " if first else ""
+        first = TABLE[self.first](balls[0], classes).name
         return (
-            f"{self.n} images (clean accuracy on {self.wide}), {first} first, then {strong} in {ends}; expected "
-            f"interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for "
+            f"{self.n} images (clean accuracy on {self.wide}), {first} first, then "
+            f"{strong} in {ends}; expected interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for "
             f"robust accuracy, the end after {self.seconds:.0f} s at the latest"
         )
 

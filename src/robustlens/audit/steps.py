@@ -47,13 +47,7 @@ def steps(work: Work) -> list[Step]:
     search = [] if black else [_nearest(work, of) for of in norms]
     rest = [] if black else [_gradients(work), _units(work)]
     return [
-        Step(
-            "clean",
-            "answers to the images as they are",
-            "clean",
-            work.price(work.plan.wide, 0, 1),
-            partial(_clean, work),
-        ),
+        _answers(work),
         *_first(work, 0),
         _masking(work),
         *_strong(work, 0),
@@ -235,10 +229,5 @@ def _units(work: Work) -> Step:
 
 def _transfer(work: Work) -> Step:
     price = OVERHEAD * work.price(work.plan.few, 60)
-    return Step(
-        "transfer",
-        "transfer from and to shipped nets",
-        "transfer",
-        price,
-        partial(transferred, work),
-    )
+    title = "transfer from and to shipped nets"
+    return Step("transfer", title, "transfer", price, partial(transferred, work))
