@@ -183,9 +183,10 @@ class Plan:
         strong = TABLE[self.strength](balls[0], classes).name
         first = TABLE[self.first](balls[0], classes).name
         return (
-            f"{self.n} images (clean accuracy on {self.wide}), {first} first, then "
-            f"{strong} in {ends}; expected interval +- {self.half_width * 100:.0f} points; at most {self.price:.0f} s for "
-            f"robust accuracy, the end after {self.seconds:.0f} s at the latest"
+            f"{self.n} images (clean accuracy on {self.wide}), {first} first, then {strong} in "
+            f"{ends}; expected interval +- {self.half_width * 100:.0f} points; at most "
+            f"{self.price:.0f} s for robust accuracy, the end after {self.seconds:.0f} s at the "
+            "latest"
         )
 
 
