@@ -42,6 +42,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "TABLE", {"least": least, "first": first})
     monkeypatch.setattr(assembled, "TABLE", {"least": least, "first": first})
     monkeypatch.setattr(steps, "WALK", 6)
+    monkeypatch.setattr(plan, "WALK", 6)
     monkeypatch.setattr(extras, "STEPS", 2)
     few = {"fog": extras.CORRUPTIONS["fog"], "jpeg": extras.CORRUPTIONS["jpeg"]}
     monkeypatch.setattr(extras, "CORRUPTIONS", few)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from robustlens.audit.found import HELD, UNDECIDED, Audit, Cell, Curve, ImageRow
-from robustlens.audit.plan import TABLE
+from robustlens.audit.plan import TABLE, WALK
 from robustlens.audit.settings import in_pixels
-from robustlens.audit.steps import WALK
 from robustlens.audit.work import AS_IT_IS, Done, Found, Work, fallen, held, nearest, norm, title
 from robustlens.provenance import Provenance
 from robustlens.rate import Rate

@@ -41,6 +41,8 @@ from robustlens.zoo.places import find
 
 RADII = (0.25, 0.5, 0.75, 1.0)
 """Certified radii of the table, in units of 2 sigma."""
+CERTIFIED = 50
+"""Images that are certified, at most."""
 FEW = 4
 """Pictures of a kind."""
 
@@ -59,10 +61,10 @@ def masking(work: Work, done: Done) -> Found:
 
 
 def _accuracy(work: Work, change: Any) -> Rate:
-    """Return the accuracy on the attacked images, changed."""
+    """Return the accuracy on a few of the attacked images, changed."""
     model, hits = work.subject.model, list[bool]()
     with frozen(model), torch.no_grad():
-        for _, x, y in work.batches(work.attacked):
+        for _, x, y in work.batches(work.few):
             hits += (decision(Answers(model)(change(x))) == y).tolist()
     return Rate.share(sum(hits), len(hits))
 
@@ -84,7 +86,7 @@ def rotated(work: Work, threat: Family, done: Done) -> Found:
     model, hits, attack = work.subject.model, list[bool](), bind(
         transform_search, threat, grid=3, tries=5, steps=0
     )  # fmt: skip
-    for _, x, y in work.batches(work.attacked):
+    for _, x, y in work.batches(work.few):
         found = attack.found(model, x, y, stream(work.settings.seed, "audit", "threat"))
         hits += (~found.done).tolist()
     words = f"{3**threat.parameters} points of a grid, 5 at random"
@@ -93,10 +95,11 @@ def rotated(work: Work, threat: Family, done: Done) -> Found:
 
 def gradients(work: Work, done: Done) -> Found:
     """Measure whether loss gradients point at the likeliest other class, and how rough they are."""
-    model, means = work.subject.model, class_means(work.data)
+    ask, means = Answers(work.subject.model), class_means(work.data)
     angles, rough, shown = list[float](), list[float](), list[Found]()
     for rows, x, y in work.batches(work.attacked):
-        other, slope = runner_up(model, x, y), loss_gradient(model, x, y)
+        with frozen(work.subject.model):
+            other, slope = runner_up(ask, x, y), loss_gradient(ask, x, y)
         angles += cosine(slope, means[other] - means[y]).tolist()
         rough += high_frequency_share(slope).tolist()
         for k in range(min(FEW - len(shown), len(rows))):
@@ -113,7 +116,7 @@ def _mean(values: list[float]) -> Found:
 
 def certified(work: Work, done: Done) -> Found:
     """Certify radii, where the model holds under noise; else say that it does not."""
-    noise, few = Gaussian(work.settings.sigma), work.part(work.plan.few)
+    noise, few = Gaussian(work.settings.sigma), work.part(min(CERTIFIED, work.plan.few))
     look = under_noise(work.subject.model, few, noise, batch_size=work.speed.batch)
     found = {
         "sigma": noise.sigma,

@@ -35,6 +35,10 @@ MASKING = (200.0, 400.0)
 """Passes of the checks for masking, with a gradient and without, for an image that holds."""
 PAIRS, STEPS = 20, 10
 """Images and gradient steps for each unit of a net."""
+FEW = (30.0, 120.0)
+"""Passes for an image of what is measured on few: corruptions, threats, transfer."""
+WALK, LINE = 40, 16
+"""Gradient steps of the search for the nearest wrong image, passes on the line back from it."""
 VOTES = 1000
 """Votes for a certificate, at most."""
 OVERHEAD = 1.3
@@ -164,7 +168,8 @@ class Plan:
     chunk: int  # attacked together, and saved together
     looked: int  # images in which signs of masking are looked for
     units: int  # of the net whose usefulness is measured
-    few: int  # images for transfer and certificates
+    few: int  # images for corruptions, threats, certificates and transfer
+    near: int  # images whose nearest wrong image is searched
     strength: str  # of `TABLE`: what an image must resist to count as held
     first: str  # of `TABLE`: the cheapest strong attack, which goes first
     balls: tuple[str, ...]
@@ -213,9 +218,11 @@ def planned(
     wide = max(n, min(len(data), 5000, int(0.05 * seconds / speed.forward)))
     chunk = max(1, math.ceil(n / math.ceil(n / together)))
     balls = tuple(map(named, settings.balls))
+    norms = {type(within) for within in settings.balls}
     looked = _able(0.25 * seconds, speed.price(1, *MASKING), 16, min(64, len(data)))
     units = _able(0.1 * seconds, speed.price(PAIRS, STEPS), 8, 64)
-    few = _able(0.05 * seconds, speed.price(1, 60, VOTES), 10, min(100, n))
+    few = _able(0.05 * seconds, speed.price(1, *FEW), 10, min(200, n))
+    near = _able(0.12 * seconds / len(norms), speed.price(1, WALK, LINE), 10, n)
     return Plan(
         n,
         wide,
@@ -223,6 +230,7 @@ def planned(
         looked,
         units,
         few,
+        near,
         name,
         first,
         balls,

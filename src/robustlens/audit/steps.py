@@ -15,6 +15,7 @@ import torch
 from robustlens.answers import Answers, decision, is_answer
 from robustlens.attacks import Bound, Worst, bind, fmn
 from robustlens.audit.extras import (
+    CERTIFIED,
     certified,
     gradients,
     masking,
@@ -23,7 +24,17 @@ from robustlens.audit.extras import (
     units,
     weathered,
 )
-from robustlens.audit.plan import MASKING, OVERHEAD, PAIRS, STEPS, TABLE, VOTES, Ensemble
+from robustlens.audit.plan import (
+    LINE,
+    MASKING,
+    OVERHEAD,
+    PAIRS,
+    STEPS,
+    TABLE,
+    VOTES,
+    WALK,
+    Ensemble,
+)
 from robustlens.audit.settings import NormBall, named
 from robustlens.audit.thumbs import uri
 from robustlens.audit.work import Done, Found, Step, Work, fallen, norm, right
@@ -32,11 +43,6 @@ from robustlens.modes import frozen
 from robustlens.objectives import logit_margin
 from robustlens.streams import stream
 from robustlens.threats import CORRUPTIONS
-
-WALK = 40
-"""Gradient steps of the search for the nearest wrong image."""
-LINE = 16
-"""Passes of its search of the line back to the image."""
 
 
 def steps(work: Work) -> list[Step]:
@@ -53,11 +59,11 @@ def steps(work: Work) -> list[Step]:
         *_strong(work, 0),
         *(search[0] if search else []),
         *rest[:1],
+        _certified(work),
         _weather(work),
         *_threats(work),
         *(step for cell in cells[1:] for step in (*_first(work, cell), *_strong(work, cell))),
         *(step for part in search[1:] for step in part),
-        _certified(work),
         *rest[1:],
         *([] if black else [_transfer(work)]),
     ]
@@ -159,6 +165,7 @@ def _nearest(work: Work, of: str) -> list[Step]:
             partial(_near, work, of, rows),
         )
         for number, rows in enumerate(work.chunks)
+        if number * work.plan.chunk < work.plan.near
     ]
 
 
@@ -191,7 +198,7 @@ def _masking(work: Work) -> Step:
 
 
 def _weather(work: Work) -> Step:
-    price = 3 * work.price(work.plan.n, 0, len(CORRUPTIONS))
+    price = 3 * work.price(work.plan.few, 0, len(CORRUPTIONS))
     return Step("corruptions", "corruptions", "corruptions", price, partial(weathered, work))
 
 
@@ -201,7 +208,7 @@ def _threats(work: Work) -> list[Step]:
             f"threat {number}",
             str(threat),
             "threat",
-            2 * work.price(work.plan.n, 0, 3**threat.parameters + 6),
+            2 * work.price(work.plan.few, 0, 3**threat.parameters + 6),
             partial(rotated, work, threat),
         )
         for number, threat in enumerate(work.settings.threats)
@@ -216,7 +223,7 @@ def _gradients(work: Work) -> Step:
 
 
 def _certified(work: Work) -> Step:
-    price = work.price(work.plan.few, 0, VOTES / 2)
+    price = work.price(min(CERTIFIED, work.plan.few), 0, VOTES / 2)
     return Step("certified", "certified radii", "certified", price, partial(certified, work))
 
 

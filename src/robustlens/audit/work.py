@@ -70,6 +70,12 @@ class Work:
         rows, size = self.attacked, self.plan.chunk
         return [rows[k : k + size] for k in range(0, len(rows), size)]
 
+    @property
+    def few(self) -> list[int]:
+        """The images for what is measured on few; they are attacked too."""
+        found: list[int] = self.data.places(self.plan.few).tolist()
+        return found
+
     def images(self, rows: list[int]) -> tuple[Images, Labels]:
         """Return some of the images and their labels."""
         at = torch.tensor(rows, dtype=torch.int64, device=self.data.images.device)
