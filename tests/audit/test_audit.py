@@ -281,6 +281,8 @@ def test_the_plan_takes_images_first_then_strength(data: Dataset) -> None:
     assert "APGD-20 first" in words
     assert "expected interval" in words
     assert "the end after 60 s" in words
+    slow = planned(Speed(1.0, 3.0, 1), data, settings, seconds=60, gradient=True)
+    assert slow.n == 16  # some of them will be undecided
     black = planned(Speed(1e-3, 1e-3, 60), data, settings, seconds=60, gradient=False)
     assert black.strength.startswith("asking")
 

@@ -69,7 +69,7 @@ class Cell:
     def __str__(self) -> str:
         if not self.undecided:
             return f"{self.low}, n {self.n}"
-        between = f"{self.low.value:.1%} to {self.high.value:.1%}"
+        between = f"{self.low.value:.1%} and {self.high.value:.1%}"
         ends = f"[{self.low.low:.1%}, {self.high.high:.1%}]"
         return f"between {between} {ends}, n {self.n}, {self.undecided} undecided"
 

@@ -26,6 +26,8 @@ from robustlens.objectives import misclassify
 
 ENOUGH = 64
 """Images that are worth more than a stronger attack: an interval of about +- 13 points."""
+FEWEST = 16
+"""Images at least, whatever the time: those that it is not enough for are undecided."""
 SHARE = 0.5
 """Of the time, for robust accuracy; signs of masking, curves and the rest have the other half."""
 PASS = 0.5
@@ -64,7 +66,7 @@ def measured(
 
     Each pass is made once unmeasured, since the first is slow, and then the quicker of two counts.
     """
-    batch = 1
+    batch = min(4, len(data))
     ask = Answers(model)
     while True:
         x, y = next(batches(data, min(batch, len(data))))
@@ -212,7 +214,7 @@ def planned(
         able = int(SHARE * seconds / each)
         if able >= min(ENOUGH, most):
             break
-    n = max(1, min(most, able))
+    n = min(most, max(FEWEST, able))
     strong = max(e.gradients * speed.gradient + e.forwards * speed.forward for e in costs)
     together = max(1, min(speed.batch, int(seconds / 20 / (OVERHEAD * strong))))
     wide = max(n, min(len(data), 5000, int(0.05 * seconds / speed.forward)))

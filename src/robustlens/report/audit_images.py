@@ -29,7 +29,7 @@ def galleries(one: Audit) -> str:
 
 
 def _thumb(source: str, words: str) -> str:
-    return f'<img class="thumb" loading="lazy" src="{source}" alt="{escape(words, quote=True)}">'
+    return f'<img class="thumb" decoding="async" src="{source}" alt="{escape(words, quote=True)}">'
 
 
 def _pair(one: Audit, row: ImageRow) -> str:

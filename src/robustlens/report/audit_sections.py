@@ -138,7 +138,7 @@ def _image(one: Audit, index: int) -> Any:
 
 
 def _thumb(source: str, words: str) -> str:
-    return f'<img class="thumb" loading="lazy" src="{source}" alt="{escape(words, quote=True)}">'
+    return f'<img class="thumb" decoding="async" src="{source}" alt="{escape(words, quote=True)}">'
 
 
 def _units(one: Audit, found: Mapping[str, Any]) -> str:
