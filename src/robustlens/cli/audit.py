@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def answer(command: Flags, began: float) -> Answer:
         save = command.out / f"steps-{place}-{re.sub(r'[^A-Za-z0-9.]+', '-', subject.name)}.jsonl"
         if command.anew:
             put_aside(save)
+        if found:  # side by side on the same images, as far as the time allows
+            settings = replace(settings, limit=found[0].plan.n)
         found.append(
             audited(
                 subject,
