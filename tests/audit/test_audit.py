@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import robustlens as rl
 from robustlens.audit import Settings
+from robustlens.audit.cell import Cell
 from robustlens.audit.clock import Clock
-from robustlens.audit.found import HELD, UNDECIDED, Cell
+from robustlens.audit.found import HELD, UNDECIDED
 from robustlens.audit.plan import Speed, planned
 from robustlens.audit.settings import balls_of, named
 from robustlens.audit.verdict import Grade, judged

@@ -13,7 +13,8 @@ import typing
 from robustlens import lazy
 
 if typing.TYPE_CHECKING:
-    from robustlens.audit.found import Audit, Cell, ImageRow
+    from robustlens.audit.cell import Cell
+    from robustlens.audit.found import Audit, ImageRow
     from robustlens.audit.plan import Plan
     from robustlens.audit.run import audit, audited
     from robustlens.audit.settings import Settings
@@ -22,7 +23,8 @@ if typing.TYPE_CHECKING:
 __all__ = ["Audit", "Cell", "ImageRow", "Plan", "Settings", "Verdict", "audit", "audited"]
 
 lazy.names(__name__, {
-    "robustlens.audit.found": "Audit Cell ImageRow",
+    "robustlens.audit.cell": "Cell",
+    "robustlens.audit.found": "Audit ImageRow",
     "robustlens.audit.plan": "Plan",
     "robustlens.audit.run": "audit audited",
     "robustlens.audit.settings": "Settings",

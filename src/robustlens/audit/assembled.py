@@ -6,7 +6,8 @@ assembled(work, done).cells
 from collections.abc import Sequence
 from typing import Any
 
-from robustlens.audit.found import HELD, UNDECIDED, Audit, Cell, Curve, ImageRow
+from robustlens.audit.cell import Cell
+from robustlens.audit.found import HELD, UNDECIDED, Audit, Curve, ImageRow
 from robustlens.audit.plan import TABLE, WALK
 from robustlens.audit.settings import in_pixels
 from robustlens.audit.work import AS_IT_IS, Done, Found, Work, fallen, held, nearest, norm, title

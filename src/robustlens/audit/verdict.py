@@ -6,12 +6,10 @@ judged("net", "photos", clean, cells, masking).grade     # Grade.WITHHELD where 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from robustlens.audit.cell import Cell
 from robustlens.rate import Rate
-
-if TYPE_CHECKING:
-    from robustlens.audit.found import Cell
 
 RULE = (
     "Withheld where a check warns of masked gradients or of wrong use, or where too few images are "
@@ -50,7 +48,7 @@ def judged(
     name: str,
     data: str,
     clean: Rate,
-    cells: Sequence["Cell"],
+    cells: Sequence[Cell],
     masking: Mapping[str, Any] | None,
     *,
     labelled: bool = True,
@@ -95,7 +93,7 @@ def signs(masking: Mapping[str, Any] | None) -> tuple[str, ...]:
     return warned
 
 
-def _grade(clean: Rate, cell: "Cell") -> Grade:
+def _grade(clean: Rate, cell: Cell) -> Grade:
     half = clean.value / 2
     if cell.high.high < half:
         return Grade.FRAGILE
