@@ -2,16 +2,18 @@
 
 import re
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from robustlens.audit import Audit, Settings, audited
+from robustlens.audit import Audit as Found
+from robustlens.audit import Settings, audited
 from robustlens.audit.clock import Clock
 from robustlens.audit.found import ROWS
 from robustlens.audit.settings import balls_of
 from robustlens.cli.command import Answer, device
-from robustlens.cli.flags.audit import Audit as Flags
+from robustlens.cli.flags import audit as flags
 from robustlens.cli.images import described, heading, reading
 from robustlens.data.sources import unlabelled
 from robustlens.errors import InputError
@@ -27,7 +29,15 @@ PAGE = 2.0
 SHARE = 0.04
 
 
-def answer(command: Flags, began: float) -> Answer:
+class Audit(flags.Audit):
+    """`robustlens audit`, at work."""
+
+    def run(self) -> Answer:
+        """Audit the models, and write page, JSON and rows."""
+        return answer(self, flags.BEGAN.get(time.perf_counter()))
+
+
+def answer(command: flags.Audit, began: float) -> Answer:
     """Audit the models one by one, each with its share of what is left of the time."""
     settings = Settings(
         balls=balls_of(command.norm, command.eps),
@@ -49,7 +59,7 @@ def answer(command: Flags, began: float) -> Answer:
         size=command.size,
         ball=settings.balls[0],
     )
-    found: list[Audit] = []
+    found: list[Found] = []
     for place, subject in enumerate(ready.subjects):
         if command.limit > len(ready.data):
             what = f"--limit {command.limit} for the {len(ready.data)} images of {ready.data.name}"
@@ -75,7 +85,7 @@ def answer(command: Flags, began: float) -> Answer:
     return _answer(command.out, found, ready)
 
 
-def _answer(out: Path, found: list[Audit], ready: Prepared) -> Answer:
+def _answer(out: Path, found: list[Found], ready: Prepared) -> Answer:
     payload: dict[str, Any] = {
         "images": described(ready.data),
         "reading": reading(ready.data),
