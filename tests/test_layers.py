@@ -37,7 +37,7 @@ LAYERS = [
     {"recipes"},
     {"registry"},
     {"usefulness", "constructed", "theory", "vision"},
-    {"shift"},
+    {"shift", "audit"},
     {"studies"},
     {"recorded"},
     {"figures"},

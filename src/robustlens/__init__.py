@@ -40,6 +40,7 @@ if typing.TYPE_CHECKING:
         transform_search,
         worst_of,
     )
+    from robustlens.audit.run import audit
     from robustlens.balls import L1, L2, Box, Linf, Masked
     from robustlens.bounds import clopper_pearson, wilson
     from robustlens.errors import InputError
@@ -100,6 +101,7 @@ __all__ = [
     "ascend",
     "attacked_accuracy",
     "attacks",
+    "audit",
     "autoattack",
     "bind",
     "bring",
@@ -155,6 +157,7 @@ lazy.names(__name__, {
         "apgd apgd_targeted autoattack bind ddn fab fgsm fmn pgd pgd_kl pgd_targeted "
         "random_search square transfer transform_search worst_of"
     ),
+    "robustlens.audit.run": "audit",
     "robustlens.balls": "L1 L2 Box Linf Masked",
     "robustlens.bounds": "clopper_pearson wilson",
     "robustlens.errors": "InputError",

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import tyro
 
 from robustlens.cli.command import NUMBERS, Answer, Build, Command, heard
+from robustlens.cli.flags.audit import Audit
 from robustlens.cli.flags.certify import Certify
 from robustlens.cli.flags.data import DataGet, DataShow
 from robustlens.cli.flags.lab import Lab
@@ -35,6 +36,7 @@ from robustlens.version import __version__
 
 COMMANDS: Mapping[str, Build] = {
     "list": List,
+    "audit": Audit,
     "run": Run,
     "talk": Talk,
     "train": Train,

@@ -105,17 +105,21 @@ class Dataset:
         """Return the data set with images and labels on `device`."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
-    def take(self, n: int) -> "Dataset":
-        """Return `n` images, as equally many of each class as there are, in the original order.
+    def places(self, n: int) -> Tensor:
+        """Return the indices of `n` images, as equally many of each class as there are, growing.
 
-        The first of every class come before the second of any. Raises `InputError` unless
-        1 <= n <= len(self).
+        The first of every class come before the second of any, so that those of fewer are among
+        those of more. Raises `InputError` unless 1 <= n <= len(self).
         """
         if not 1 <= n <= len(self):
             raise InputError(f"n is {n}", f"1 to {len(self)}, the images of {self.name}")
         labels = self.labels.cpu()
         by_rank = torch.argsort(_ranks(labels) * len(self.classes) + labels)
-        return self.subset(by_rank[:n].sort().values)
+        return by_rank[:n].sort().values
+
+    def take(self, n: int) -> "Dataset":
+        """Return the `n` images of `places`, in the original order."""
+        return self.subset(self.places(n))
 
     def limited(self, n: int) -> "Dataset":
         """Return `take(n)`, or all of them for 0, as a limit says in flags and configs."""

@@ -7,13 +7,22 @@ style and pictures are inside it.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from robustlens.audit import Audit
 from robustlens.files import AnyPath, as_path, write_text
 from robustlens.registry import Study
+from robustlens.report import audit_page
 from robustlens.report.page import compose
 from robustlens.report.preview import PREVIEW, write_preview
 
-__all__ = ["write_page"]
+__all__ = ["write_audit", "write_page"]
+
+
+def write_audit(found: Sequence[Audit], page: AnyPath) -> Path:
+    """Write one self-contained HTML page of one audit or more, atomically; return its path."""
+    write_text(page, audit_page.compose(found))
+    return as_path(page)
 
 
 def write_page(folders: Sequence[AnyPath], page: AnyPath, studies: Mapping[str, Study]) -> None:
