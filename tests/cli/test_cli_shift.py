@@ -109,14 +109,21 @@ def test_what_does_not_fit_is_refused_in_words(
     a, few = folder(tmp_path / "a", 10, 100, 0), folder(tmp_path / "few", 3, 100, 1)
     cases = [
         ([str(a), str(few), "--weights", net], "3 images in"),
-        ([str(a), "fashion", "--weights", net], "of one size"),
         ([str(a), str(tmp_path / "none"), "--weights", net], "there is no"),
         ([str(a), str(a)], "neither --weights nor --model"),
         ([str(a), str(a), "--weights", net, "--moved", "0"], "--moved 0"),
         ([str(a), str(a), "--weights", net, "--limit", "2"], "--limit 2"),
         ([str(a), str(a), "--weights", net, "--layer", "nowhere"], "nowhere"),
-        ([str(a), str(a), "--weights", "fashion-l2-1.5"], "the model fails on images"),
     ]
     for words, said in cases:
         assert main(["shift", *words]) == 2, words
         assert said in capsys.readouterr().err, words
+
+
+def test_pictures_of_any_size_and_colour_come_to_what_the_net_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = folder(tmp_path / "a", 10, 100, 0)
+    words = ["shift", str(a), "fashion", "--weights", "fashion-l2-1.5", "--limit", "8", "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["a"]["n"] == 8
