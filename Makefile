@@ -35,7 +35,7 @@ clean:  ## remove the environment and all results
 	rm -rf .venv runs build dist mutants
 
 S := src/robustlens
-CORE := $(S)/types.py,$(S)/balls.py,$(S)/rules.py,$(S)/ascend.py,$(S)/objectives.py,$(S)/streams.py,$(S)/modes.py,$(S)/bounds.py,$(S)/answers.py
+CORE := $(S)/types.py,$(S)/norms.py,$(S)/radii.py,$(S)/balls.py,$(S)/rules.py,$(S)/ascend.py,$(S)/objectives.py,$(S)/streams.py,$(S)/modes.py,$(S)/bounds.py,$(S)/answers.py
 
 .venv/base.done: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

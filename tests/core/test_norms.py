@@ -119,3 +119,20 @@ def test_a_ball_without_a_norm_is_refused(ball: Ball) -> None:
 
 def test_orders() -> None:
     assert [norm.order for norm in NORMS.values()] == [math.inf, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", [L1, L2, Linf])
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e-20, 1.0, 1e25, 1e37])
+def test_a_dual_length_is_right_where_its_squares_leave_the_range_of_floats(
+    kind: type[Ball], scale: float
+) -> None:
+    norm = norm_of(kind(1.0), (L1, L2, Linf))  # type: ignore[call-arg]
+    x = torch.rand(3, 1, 4, 4, generator=stream(0, "length")) * scale
+    exact = norm.dual(x.double())
+    torch.testing.assert_close(norm.dual(x).double(), exact, rtol=2e-6, atol=3e-45)
+
+
+def test_a_dual_length_above_the_largest_float_is_that_float() -> None:
+    x = torch.full((1, 1, 4, 4), torch.finfo(torch.float32).max)
+    norm = norm_of(L2(1.0), (L2,))
+    assert norm.dual(x).item() == torch.finfo(torch.float32).max
