@@ -1,6 +1,7 @@
 """One door for models: names, functions, checkpoints, models themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from robustlens.balls import L2
 from robustlens.errors import InputError, UnknownName
 from robustlens.nets import Architecture, save
 from robustlens.streams import initialised
-from robustlens.subject import ask, prepare, probe
+from robustlens.subject import Subject, ask, prepare, probe
 
 SHAPE = Architecture(width=4)
 
@@ -87,3 +88,19 @@ def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     prepare([rl.bring("fashion-standard")], "fashion", limit=30)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("card", "side"),
+    [
+        ({"architecture": {"net": "small", "channels": 1, "size": 28}}, 28),
+        ({"architecture": {"net": "small", "channels": 3, "size": 64}}, 64),
+        ({"architecture": "resnet18"}, None),  # other people's words
+        ({"architecture": {"net": "their own", "parts": 3}}, None),
+        ({}, None),
+    ],
+)
+def test_the_card_says_to_which_size_pictures_come(card: dict[str, Any], side: int | None) -> None:
+    subject = Subject(nn.Identity(), "theirs", "a net", card=card)
+    framing = subject.framing
+    assert (None if framing is None else (framing.height, framing.width)) == (side and (side, side))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from robustlens.data.framing import Framing
+from robustlens.errors import InputError
 from robustlens.nets import Checkpoint
 from robustlens.nets.cards import Card
 from robustlens.subject.preprocessing import PLAIN, Preprocessing
@@ -51,10 +52,14 @@ class Subject:
         """How pictures are brought to the size that the model reads; None: as they are.
 
         Of a checkpoint whose card says which net it is: the middle, of the size it was trained on.
+        A card of other people's, whose net is none of ours, says nothing of it.
         """
         if self.preprocessing.framing is not None:
             return self.preprocessing.framing
-        net = Card.of(self.card).architecture
+        try:
+            net = Card.of(self.card).architecture
+        except InputError:
+            return None
         if net is None or net.channels not in CHANNELS:
             return None
         return Framing(net.size, net.size, channels=CHANNELS[net.channels])

@@ -84,12 +84,13 @@ class Talk(Command):
 def task_of(name: str) -> "robustlens.registry.Task":
     """Return a study or another task by its id; raise `UnknownName`, also for a mere claim.
 
-    A study is found without importing the others.
+    A study, or a tool, is found without importing the others.
     """
     if name in STUDIES:
         return STUDIES[name]
     if name in FORMS:
-        import_module("robustlens.vision.tasks")
+        tool: robustlens.registry.Task = import_module("robustlens.vision.tasks").TASKS[name]
+        return tool
     if name in CLAIMS:
         kind = "study (the claim is listed, its study is not written yet)"
         raise UnknownName(kind, name, [*STUDIES, *FORMS])
