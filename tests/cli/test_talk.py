@@ -100,8 +100,27 @@ def test_a_record_of_other_settings_is_not_shown(home: Path, tmp_path: Path) -> 
     assert "robust-erm" in RAN
 
 
-def test_the_pace_of_this_machine_is_learned() -> None:
+def test_the_pace_of_this_machine_is_learned(home: Path) -> None:
     forecast = talk.Forecast("quick")
-    forecast.expected, forecast.spent = 10.0, 25.0
-    assert forecast._pace == 2.5
-    assert talk.Forecast("quick")._pace == 1.0
+    assert "about 20.0 s" in forecast.words(["tension-theorem"])
+    forecast.learn("generation", 1e6)  # never timed: nothing to compare with
+    assert "about 20.0 s" in forecast.words(["tension-theorem"])
+    forecast.learn("tension-theorem", 20.0 + 60.0)  # a slow first one does not double all others
+    assert "about 35.0 s" in forecast.words(["tension-theorem"])
+    forecast.learn("robust-erm", 600.0)
+    assert "about 38.9 s" in forecast.words(["tension-theorem"])
+
+
+def test_the_page_is_there_before_the_first_study_ends(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "out" / "talk" / "index.html"
+    seen: list[str] = []
+
+    def interrupted(*args: object, **named: object) -> None:
+        seen.append(page.read_text(encoding="utf-8"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(talk, "run", interrupted)
+    assert main(["talk", "--out", str(tmp_path / "out")]) == 130
+    assert "Not run yet" in seen[0]

@@ -29,9 +29,8 @@ class Talk(flags.Talk):
         }
         forecast = Forecast(self.preset)
         rest = forecast.quickest_first(id for id in STUDIES if id not in folders)
-        if folders:
-            say(f"{len(folders)} of {len(STUDIES)} studies are at hand: {page.resolve()}")
-            write_page(_in_order(folders), page, STUDIES)
+        say(f"{len(folders)} of {len(STUDIES)} studies are at hand: {page.resolve()}")
+        write_page(_in_order(folders), page, STUDIES)
         for place, id in enumerate(rest):
             say(f"{len(folders) + 1}/{len(STUDIES)} {id}: running{forecast.words(rest[place:])}")
             with clock() as seconds:
@@ -60,13 +59,17 @@ class Talk(flags.Talk):
         return save(result, self.out)
 
 
+SETTLED = 60.0
+"""Seconds of work as if this machine were ours, to begin with: the first study also waits for
+fonts and files, which says little of the others."""
+
+
 class Forecast:
     """How long studies will take: what they took us, times how this machine compares so far."""
 
     def __init__(self, preset: str) -> None:
         self.preset = preset
-        self.expected = 0.0
-        self.spent = 0.0
+        self.expected = self.spent = SETTLED
 
     def learn(self, study: str, seconds: float) -> None:
         """Take note of how long a study took here."""
@@ -92,7 +95,7 @@ class Forecast:
 
     @property
     def _pace(self) -> float:
-        return self.spent / self.expected if self.expected else 1.0
+        return self.spent / self.expected
 
 
 def _in_order(folders: Mapping[str, Path]) -> list[Path]:
