@@ -30,6 +30,7 @@ from robustlens.provenance import provenance
 from robustlens.radii import Radius
 from robustlens.subject import Prepared, Subject, bring, prepare
 from robustlens.subject.images import answered
+from robustlens.subject.trial import classes_of
 from robustlens.types import Model
 
 OWN = ("plan", "minutes")
@@ -119,8 +120,6 @@ def _given(
 
 def _widened(subject: Subject, data: Dataset) -> Dataset:
     """Return the data with a name for every class of the model, where labels are only numbers."""
-    from robustlens.subject.trial import classes_of
-
     count = classes_of(subject.model, data)
     if count <= len(data.classes) or data.classes != tuple(map(str, range(len(data.classes)))):
         return data
@@ -148,11 +147,11 @@ def audited(
     """
     data = ready.data
     speed = measured(subject.model, data, clock.now, gradient=subject.gradient)
-    before = header_of(save).get("plan") if save is not None else None
+    before = {} if save is None else header_of(save)
     header = _header(subject, data, settings)
     plan = planned(speed, data, settings, seconds=clock.left, gradient=subject.gradient)
-    if before is not None and not _differ(header_of(save or ""), header):
-        plan = Plan(**{**before, "balls": tuple(before["balls"])})
+    if "plan" in before and not _differ(before, header):
+        plan = Plan(**{**before["plan"], "balls": tuple(before["plan"]["balls"])})
     header = {**header, "plan": vars(plan), "minutes": settings.minutes}
     told(f"plan: {plan.words(len(data.classes), settings.balls)}")
     work = Work(subject, data, settings, plan, speed)

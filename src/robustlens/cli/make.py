@@ -1,8 +1,6 @@
 """`robustlens make`: pictures of people's files, by the tools of `vision`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -12,13 +10,13 @@ from robustlens.cli.command import Answer, device
 from robustlens.cli.flags.make import Make, SeedsMake
 from robustlens.data import load
 from robustlens.data.pictures import look
-from robustlens.errors import InputError, ModelFailed
+from robustlens.errors import InputError
 from robustlens.fetch import Digest
 from robustlens.files import as_path
 from robustlens.progress import bar, within
 from robustlens.provenance import clock, command_line, provenance
 from robustlens.subject import bring
-from robustlens.subject.tracing import own_frames
+from robustlens.subject.tracing import theirs
 from robustlens.vision.outcome import Outcome
 from robustlens.vision.painter import Painter
 from robustlens.vision.photo import (
@@ -42,12 +40,13 @@ OWN = 256
 
 def made(command: Make) -> Answer:
     """Make what a command asks for, write it, and say what was done."""
+    failed = f"the model {command.model or command.weights} fails on these pictures"
     with clock() as seconds:
         ask = command.form.settings(
             **{one.name: getattr(command, one.name) for one in fields(command.form.settings)}
         )
         out = _out(command)
-        with _told(command):
+        with theirs(failed):
             painter, chosen = _painter(command)
         image, second = (_photo(command, name, painter) for name in ("image", "second"))
         mask, notes = _mask(command, image)
@@ -56,7 +55,7 @@ def made(command: Make) -> Answer:
             tiles=getattr(command, "tiles", False), moving=command.gif is not None,
         )  # fmt: skip
         title = f"make {command.form.id}"
-        with _told(command), bar(title, 1.0) as advance, within(advance, 1.0) as left:
+        with theirs(failed), bar(title, 1.0) as advance, within(advance, 1.0) as left:
             done = work.done(image, second, mask)
             advance(left())
         files = _written(done, out, command.gif)
@@ -101,20 +100,6 @@ def _painter(command: Make) -> tuple[Painter, list[str]]:
     if size is None and "architecture" not in found.card:
         size = _own_size(command)
     return Painter.of(found.model, found.card, called, size=size, seeds=begin), chosen
-
-
-@contextmanager
-def _told(command: Make) -> Iterator[None]:
-    """Say whose error it is where a model that someone brought raises one."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # it is someone's code: it may raise anything
-        if not own_frames(error):
-            raise
-        name = command.model or command.weights
-        raise ModelFailed(f"the model {name} fails on these pictures") from error
 
 
 def _own_size(command: Make) -> int | None:

@@ -15,7 +15,7 @@ from robustlens.data import SOURCES, Dataset
 from robustlens.data.augment import unit
 from robustlens.data.dataset import Piece
 from robustlens.data.listing import flat, listings, readable
-from robustlens.data.sources import framed_images, pictured, unlabelled
+from robustlens.data.sources import unlabelled
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.files import write_json
@@ -25,7 +25,7 @@ from robustlens.rate import Rate
 from robustlens.shift import Permuted, away, own_distance, permutation_test, scaled, told_apart
 from robustlens.streams import stream
 from robustlens.subject import Subject, bring, choose
-from robustlens.subject.images import framing_among
+from robustlens.subject.images import framed_for
 from robustlens.subject.trial import classes_of
 from robustlens.usefulness.reading import represented
 from robustlens.vision.measures import nearest
@@ -115,9 +115,7 @@ class Shift(flags.Shift):
 
     def _read(self, subject: Subject, source: str, k: int) -> Images:
         data = choose([subject], source, split=self.split, size=self.size)
-        framing = framing_among([subject])
-        if framing is not None and not self.size and not pictured(source):
-            data = framed_images(data, framing)
+        data = framed_for([subject], data, source, self.size)
         if len(data) < LEAST:
             raise InputError(
                 f"{len(data)} images in {source}", f"at least {LEAST}", "use more images"

@@ -19,11 +19,10 @@ from robustlens.studies.kit.representations import (
     CIFAR,
     CIFAR_ROBUST,
     Compared,
+    Measure,
     Twins,
     chance,
-    measured,
-    said,
-    together,
+    findings,
 )
 from robustlens.studies.kit.units import Known
 from robustlens.studies.kit.words import above, mean
@@ -81,16 +80,14 @@ class Measured(NamedTuple):
 
 def study(config: Config, bench: Bench) -> Findings:
     """Trace mistakes of both nets to a unit each, and take that unit away."""
-    pairs, absent = measured(config, bench)
-    found = {one.name: measure(one, config) for one in pairs}
-    return Findings(
-        together([holds(one.by) for one in found.values()]),
-        " ".join(_summary(name, one.by) for name, one in found.items()) + absent,
-        said({name: _numbers(one.by) for name, one in found.items()}),
-        tuple(picture for one in found.values() for picture in one.pictures),
-        config.seed,
-        {one.name: one.test.digest for one in pairs},
+    how = Measure(
+        measure=lambda one: measure(one, config),
+        holds=lambda found: holds(found.by),
+        summary=lambda name, found: _summary(name, found.by),
+        numbers=lambda found: _numbers(found.by),
+        pictures=lambda found: found.pictures,
     )
+    return findings(config, bench, how)
 
 
 def measure(one: Twins, config: Config) -> Measured:

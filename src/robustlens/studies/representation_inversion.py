@@ -16,13 +16,12 @@ from robustlens.studies.kit.representations import (
     CIFAR,
     CIFAR_ROBUST,
     Compared,
+    Measure,
     Twins,
     alike,
-    measured,
+    findings,
     partners,
-    said,
     strides,
-    together,
 )
 from robustlens.studies.kit.words import above, band, mean
 from robustlens.types import Images, Values
@@ -69,16 +68,14 @@ class Measured(NamedTuple):
 
 def study(config: Config, bench: Bench) -> Findings:
     """Invert the representations of both nets from noise, and look how like the targets are."""
-    pairs, absent = measured(config, bench)
-    found = {one.name: measure(one, config) for one in pairs}
-    return Findings(
-        together([holds(one) for one in found.values()]),
-        " ".join(_summary(name, one) for name, one in found.items()) + absent,
-        said({name: _numbers(one) for name, one in found.items()}),
-        tuple(picture for one in found.values() for picture in one.pictures),
-        config.seed,
-        {one.name: one.test.digest for one in pairs},
+    how = Measure(
+        measure=lambda one: measure(one, config),
+        holds=holds,
+        summary=_summary,
+        numbers=_numbers,
+        pictures=lambda found: found.pictures,
     )
+    return findings(config, bench, how)
 
 
 def measure(one: Twins, config: Config) -> Measured:

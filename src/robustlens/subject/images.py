@@ -13,7 +13,14 @@ from robustlens.answers import Answers, decision
 from robustlens.data import Dataset, batches, load
 from robustlens.data.framing import Framing, Size
 from robustlens.data.holdout import piece
-from robustlens.data.sources import load_unlabelled, measured_split, pictured, splits, unlabelled
+from robustlens.data.sources import (
+    framed_images,
+    load_unlabelled,
+    measured_split,
+    pictured,
+    splits,
+    unlabelled,
+)
 from robustlens.doubts import doubt, untouched
 from robustlens.errors import InputError
 from robustlens.modes import frozen
@@ -66,6 +73,17 @@ def choose(
 def framing_among(subjects: Sequence[Subject]) -> Framing | None:
     """Return the size and crop that the first model asks for that asks for any."""
     return next((s.framing for s in subjects if s.framing is not None), None)
+
+
+def framed_for(
+    subjects: Sequence[Subject], data: Dataset, source: str, size: int | None
+) -> Dataset:
+    """Return data in the frame that the first model asks for, where reading has not done it.
+
+    Pictures of files are framed as they are read, and a `size` says another frame.
+    """
+    framing = framing_among(subjects)
+    return data if framing is None or size or pictured(source) else framed_images(data, framing)
 
 
 def answered(subject: Subject, data: Dataset) -> tuple[Dataset, str]:

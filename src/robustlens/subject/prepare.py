@@ -11,12 +11,12 @@ import torch
 
 from robustlens.balls import Ball
 from robustlens.data import Dataset
-from robustlens.data.sources import framed_images, pictured, unlabelled
+from robustlens.data.sources import unlabelled
 from robustlens.errors import InputError
 from robustlens.evaluation import on_device_of
 from robustlens.evaluation.scale import check_scale
 from robustlens.subject.classes import Matched, matched
-from robustlens.subject.images import answered, choose, framing_among
+from robustlens.subject.images import answered, choose, framed_for
 from robustlens.subject.pixels import check_pixels
 from robustlens.subject.subject import Subject
 from robustlens.subject.trial import classes_of
@@ -62,10 +62,8 @@ def prepare(
     if not 0 <= limit <= len(data):
         what = f"--limit {limit} for the {len(data)} images of {data.name}"
         raise InputError(what, f"1 to {len(data)}, or 0 for all", "change --limit")
-    first, data = subjects[0], data.limited(limit)
-    framing = framing_among(subjects)
-    if framing is not None and not size and not pictured(source):
-        data = framed_images(data, framing)
+    first = subjects[0]
+    data = framed_for(subjects, data.limited(limit), source, size)
     data = on_device_of(first.model, data)
     if ball is not None:
         check_scale(ball, data.shape)

@@ -3,6 +3,8 @@
 import sys
 import sysconfig
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +12,7 @@ import jaxtyping
 import torch
 
 import robustlens
+from robustlens.errors import InputError, ModelFailed
 
 NOT_THEIRS = tuple(
     str(Path(folder).resolve())
@@ -27,6 +30,22 @@ def in_words(error: BaseException) -> str:
     words = str(error).strip().splitlines()
     place = [f" ({Path(f.filename).name}, line {f.lineno})" for f in own_frames(error)[-1:]]
     return "".join([type(error).__name__, *(f": {line}" for line in words[:1]), *place])
+
+
+@contextmanager
+def theirs(what: str) -> Iterator[None]:
+    """Say whose error it is where code that someone brought raises one: `ModelFailed`, with `what`.
+
+    What is ours passes as it is.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # it is someone's code: it may raise anything
+        if not own_frames(error):
+            raise
+        raise ModelFailed(what) from error
 
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:

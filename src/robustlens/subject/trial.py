@@ -18,7 +18,7 @@ from robustlens.errors import InputError, ModelFailed, NoGradient
 from robustlens.evaluation import checked_logits
 from robustlens.modes import frozen
 from robustlens.objectives import misclassify
-from robustlens.subject.tracing import in_words, own_frames
+from robustlens.subject.tracing import in_words, theirs
 
 
 def probe(model: nn.Module, data: Dataset, *, gradient: bool = True) -> None:
@@ -78,15 +78,15 @@ def check_classes(classes: int, data: Dataset) -> None:
 @contextmanager
 def _told(data: Dataset) -> Iterator[None]:
     """Say in words what a model raises in the body."""
+    what = f"the model fails on images of shape {data.shape}"
     try:
-        yield
-    except InputError:
+        with theirs(what):
+            yield
+    except (InputError, ModelFailed):
         raise
-    except Exception as error:  # it is someone's code: it may raise anything
-        if own_frames(error):
-            raise ModelFailed(f"the model fails on images of shape {data.shape}") from error
+    except Exception as error:  # a misfit, met in code of ours or of torch
         raise InputError(
-            f"the model fails on images of shape {data.shape}: {in_words(error)}",
+            f"{what}: {in_words(error)}",
             "a differentiable model, and images like those it was made for",
             "change --data or --model",
         ) from error

@@ -13,10 +13,9 @@ from robustlens.studies.kit.representations import (
     CIFAR,
     CIFAR_ROBUST,
     Compared,
+    Measure,
     Twins,
-    measured,
-    said,
-    together,
+    findings,
 )
 from robustlens.studies.kit.words import above, mean
 from robustlens.vision.visualize import STEPS
@@ -42,16 +41,14 @@ class Measured(NamedTuple):
 
 def study(config: Config, bench: Bench) -> Findings:
     """Draw units of both nets, and compare with the images that activate them most."""
-    pairs, absent = measured(config, bench)
-    found = {one.name: measure(one, config) for one in pairs}
-    return Findings(
-        together([holds(one.by) for one in found.values()]),
-        " ".join(_summary(name, one.by) for name, one in found.items()) + absent,
-        said({name: _numbers(one.by) for name, one in found.items()}),
-        tuple(picture for one in found.values() for picture in one.pictures),
-        config.seed,
-        {one.name: one.test.digest for one in pairs},
+    how = Measure(
+        measure=lambda one: measure(one, config),
+        holds=lambda found: holds(found.by),
+        summary=lambda name, found: _summary(name, found.by),
+        numbers=lambda found: _numbers(found.by),
+        pictures=lambda found: found.pictures,
     )
+    return findings(config, bench, how)
 
 
 def measure(one: Twins, config: Config) -> Measured:

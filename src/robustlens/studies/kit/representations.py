@@ -5,8 +5,9 @@ x, y = one.images(one.places(100))              # test images, alike from every 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,9 @@ from robustlens.data import Dataset
 from robustlens.errors import InputError, UnknownName
 from robustlens.evaluation import on_device_of
 from robustlens.nets import logits
+from robustlens.pictures import Picture
 from robustlens.recipes import Recipe, fit
-from robustlens.registry import Bench
+from robustlens.registry import Bench, Findings
 from robustlens.result import Number, Verdict
 from robustlens.rules import Steepest
 from robustlens.studies.kit.presets import QUICK, QUICK_ROBUST
@@ -24,6 +26,8 @@ from robustlens.studies.kit.words import images_at
 from robustlens.types import Images, Labels, Values
 from robustlens.vision.invert import freely
 from robustlens.vision.made import Walk, seen_by
+
+M = TypeVar("M")
 
 FASHION = replace(QUICK, width=32, weights="fashion-standard")
 FASHION_ROBUST = replace(QUICK_ROBUST, width=32, weights="fashion-l2-1.5")
@@ -104,6 +108,31 @@ def even(
     if not found or n < 1:
         raise InputError(f"{n} of {len(found)} images", "at least one of at least one")
     return torch.tensor(sorted(place for *_, place in sorted(found)[:n]))
+
+
+@dataclass(frozen=True)
+class Measure(Generic[M]):
+    """What a study does with the twins of one data set: numbers, pictures, and its rule."""
+
+    measure: Callable[[Twins], M]
+    holds: Callable[[M], bool]
+    summary: Callable[[str, M], str]  # from the name of the data set
+    numbers: Callable[[M], dict[str, Number]]
+    pictures: Callable[[M], tuple[Picture, ...]]
+
+
+def findings(config: Compared, bench: Bench, how: Measure[M]) -> Findings:
+    """Return what a study finds with its twins, on every data set that it looks at."""
+    pairs, absent = measured(config, bench)
+    found = {one.name: how.measure(one) for one in pairs}
+    return Findings(
+        together([how.holds(one) for one in found.values()]),
+        " ".join(how.summary(name, one) for name, one in found.items()) + absent,
+        said({name: how.numbers(one) for name, one in found.items()}),
+        tuple(picture for one in found.values() for picture in how.pictures(one)),
+        config.seed,
+        {one.name: one.test.digest for one in pairs},
+    )
 
 
 def measured(config: Compared, bench: Bench) -> tuple[list[Twins], str]:
