@@ -24,10 +24,10 @@ from robustlens.smoothing import (
 )
 from robustlens.smoothing.sequential import GRID
 from robustlens.studies import STUDIES
-from robustlens.studies import smoothing_certify as certified
 from robustlens.studies import smoothing_training as training
 from robustlens.studies.smoothing_as_prior import measures as prior_measures
 from robustlens.studies.smoothing_as_prior import study as prior
+from robustlens.studies.smoothing_certify import study as certified
 from robustlens.studies.smoothing_sample_saving import measures as saving_measures
 from robustlens.studies.smoothing_sample_saving import study as saving
 from toys import data, plane

@@ -10,14 +10,10 @@ from torch import Tensor, nn
 from robustlens.data import Dataset
 from robustlens.errors import InputError
 from robustlens.evaluation import Rate, on_device_of
-from robustlens.pictures import Curves, Series
 from robustlens.recipes import Recipe, fit
 from robustlens.registry import Bench, Findings, Study, register
-from robustlens.result import Number, Verdict
+from robustlens.result import Verdict
 from robustlens.smoothing import (
-    Certificate,
-    CertifiedCurve,
-    Distribution,
     Fixed,
     Gaussian,
     average_radius,
@@ -27,8 +23,9 @@ from robustlens.smoothing import (
     upper_bound,
     vote_shares,
 )
-from robustlens.smoothing.reading import ABOUT_THE_AVERAGE
 from robustlens.studies.kit.smoothing import SHIPPED_NOISE, cifar_net, tiny_net
+from robustlens.studies.smoothing_certify.measures import Seen, numbers
+from robustlens.studies.smoothing_certify.pictures import attacked, curves, shares
 
 FAR = 4
 """The rule looks at so many times the least sigma: farther than 100,000 votes certify there."""
@@ -88,17 +85,6 @@ class _Hard(NamedTuple):
     seed: int
 
 
-class Seen(NamedTuple):
-    """What is known of one net under its noise."""
-
-    rows: list[Certificate]
-    curve: CertifiedCurve
-    upper: tuple[Rate, ...]  # at the same radii, of the attacked images
-    lower: tuple[Rate, ...]  # certified, of the attacked images
-    broken: Rate  # of the certificates that were attacked
-    shares: Distribution
-
-
 def study(config: Config, bench: Bench) -> Findings:
     """Certify test images with each net, and attack the smoothed models."""
     nets = config.nets()
@@ -111,8 +97,8 @@ def study(config: Config, bench: Bench) -> Findings:
     return Findings(
         judge(seen, config.radii),
         _summary(seen),
-        _numbers(seen, config.radii),
-        (_curves(seen, config.radii), _attacked(seen, config.radii), _shares(seen)),
+        numbers(seen, config.radii),
+        (curves(seen, config.radii), attacked(seen, config.radii), shares(seen)),
         config.seed,
         {f"{data.name}, test": data.digest},
     )
@@ -131,13 +117,13 @@ def look(model: nn.Module, data: Dataset, sigma: float, config: Config) -> Seen:
     hard = _Hard(config.m, config.steps, config.asked, config.alpha, config.seed)._asdict()
     upper = upper_bound(model, few, noise, config.radii, **hard)
     some = [row for row in rows if row.index < len(few) and row.predicted >= 0]
-    attacked = challenge(model, few, some, noise, **hard)
+    tried = challenge(model, few, some, noise, **hard)
     return Seen(
         rows,
         certified_accuracy(rows, config.radii),
         upper,
         certified_accuracy(rows[: len(few)], config.radii).rates,
-        Rate.share(sum(one.broken for one in attacked), max(len(attacked), 1)),
+        Rate.share(sum(one.broken for one in tried), max(len(tried), 1)),
         vote_shares(rows),
     )
 
@@ -176,93 +162,6 @@ def _summary(seen: Mapping[float, Seen]) -> str:
     )
 
 
-def _numbers(seen: Mapping[float, Seen], radii: Sequence[float]) -> dict[str, Number]:
-    found = {}
-    for sigma, one in seen.items():
-        for radius, rate in zip(radii, one.curve.rates, strict=True):
-            name = f"sigma {sigma:g}: certified accuracy at l2 {radius:g}"
-            table = PUBLISHED.get(sigma, {})
-            told = (f"{table[radius]:.2f}", SOURCE) if radius in table else ()
-            found[name] = Number.of(rate, *told)
-    for sigma, one in seen.items():
-        for place, radius in enumerate(radii):
-            if radius in (0.25, 0.5, 1.0):
-                name = f"sigma {sigma:g}: left by attacks on the smoothed net at l2 {radius:g}"
-                found[name] = Number.of(one.upper[place])
-        found[f"sigma {sigma:g}: certificates that an attack broke"] = Number.of(one.broken)
-        average = average_radius(one.rows)
-        low, high = average.interval
-        found[f"sigma {sigma:g}: average certified radius (see the caption)"] = Number(
-            average.value, low, high, len(one.rows)
-        )
-    return found
-
-
-TONES = ("plain", "good", "bad", "plain")
-
-
-def _curves(seen: Mapping[float, Seen], radii: Sequence[float]) -> Curves:
-    lines = []
-    for tone, (sigma, one) in zip(TONES, seen.items(), strict=False):
-        curve = one.curve
-        values = [rate.value for rate in curve.rates]
-        lines.append(Series(f"sigma {sigma:g}", radii, values, curve.low, curve.high, tone))
-    return Curves(
-        "certified-accuracy",
-        "Certified accuracy over the radius for each level of noise, with a band that holds at all "
-        "radii at once. More noise certifies farther and is right less often.",
-        "l2 radius",
-        "certified accuracy",
-        tuple(lines),
-    )
-
-
-def _attacked(seen: Mapping[float, Seen], radii: Sequence[float]) -> Curves:
-    few = next(iter(seen.values())).upper[0].n
-    return Curves(
-        "left-by-attacks",
-        f"What attacks on the smoothed net leave at each radius, on {few} images: an upper bound "
-        "of its robust accuracy, as certified accuracy is a lower one. The intervals are in the "
-        "table.",
-        "l2 radius",
-        "accuracy left",
-        tuple(
-            Series(f"sigma {sigma:g}", radii, [rate.value for rate in one.upper], tone=tone)
-            for tone, (sigma, one) in zip(TONES, seen.items(), strict=False)
-        ),
-    )
-
-
-def _shares(seen: Mapping[float, Seen]) -> Curves:
-    lines = []
-    for tone, (sigma, one) in zip(TONES, seen.items(), strict=False):
-        low = [max(0.0, up - one.shares.width) for up in one.shares.cumulative]
-        high = [min(1.0, up + one.shares.width) for up in one.shares.cumulative]
-        lines.append(
-            Series(
-                f"sigma {sigma:g}", one.shares.shares, one.shares.cumulative, low, high, tone,
-                dots=False,
-            )
-        )  # fmt: skip
-    return Curves(
-        "vote-shares",
-        "How sure the votes are: which share of the images has at most so many of its votes for "
-        f"the label. {ABOUT_THE_AVERAGE}",
-        "share of votes for the label",
-        "share of images",
-        tuple(lines),
-        ((0.5, "majority"),),
-    )
-
-
-SOURCE = "CIFAR-10, ResNet-110, n 100,000 (Cohen et al. 2019, Table 3)"
-PUBLISHED: dict[float, dict[float, float]] = {
-    0.12: {0.0: 0.83, 0.25: 0.60, 0.5: 0.0},
-    0.25: {0.0: 0.77, 0.25: 0.61, 0.5: 0.42, 0.75: 0.25, 1.0: 0.0},
-    0.5: {0.0: 0.66, 0.25: 0.55, 0.5: 0.43, 0.75: 0.32, 1.0: 0.22, 1.25: 0.14, 1.5: 0.08},
-    1.0: {0.0: 0.47, 0.25: 0.41, 0.5: 0.34, 0.75: 0.28, 1.0: 0.22, 1.25: 0.17, 1.5: 0.14},
-}
-"""Certified accuracy by sigma and radius."""
 STUDY = Study(
     id="smoothing-certify",
     title="A radius that no attack can break",
