@@ -39,8 +39,9 @@ def test_a_client_that_leaves_frees_its_work_within_a_step(
     room = app.state.room
     at = room.at(desk.split("/")[-1])
     with client.stream("POST", f"{desk}/push", json={"label": 1, "steps": 1000}) as stream:
-        begun(stream)
+        lines = begun(stream)  # let go of, they would end the stream
         assert room.turns.working == {at.name}
+        del lines
     left = at.desk.count
     until(lambda: not room.turns.working)
     until(lambda: all(work.done() for work in room.turns.steps.ahead))
@@ -71,8 +72,9 @@ def test_a_tool_stops_at_its_next_step_when_its_client_leaves(
     turns = app.state.room.turns
     asked = {"settings": {"n": 36, "steps": 500}}
     with client.stream("POST", f"{desk}/tools/generate", json=asked) as stream:
-        begun(stream, 1)
+        lines = begun(stream, 1)  # let go of, they would end the stream
         assert turns.working
+        del lines
     until(lambda: not turns.working)
     began = time.monotonic()
     turns.tools.thread.submit(int).result()

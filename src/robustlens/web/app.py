@@ -18,12 +18,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from robustlens.errors import InputError
 from robustlens.version import __version__
+from robustlens.web import desks, streams
 from robustlens.web.asks import Model, Problem
 from robustlens.web.desk import Pair
-from robustlens.web.desks import desk_routes
 from robustlens.web.guard import HOSTS, OwnPages
 from robustlens.web.room import Room
-from robustlens.web.streams import stream_routes
 from robustlens.web.tools import described
 from robustlens.web.turns import Busy, Turns
 
@@ -80,8 +79,8 @@ def lab_app(
         app.add_exception_handler(kind, _telling(status))
     _add_page(app, talk)
     _add_tables(app, room)
-    app.include_router(desk_routes(room))
-    app.include_router(stream_routes(room))
+    app.include_router(desks.routes)
+    app.include_router(streams.routes)
     return app
 
 

@@ -3,14 +3,15 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import HTTPException
+from fastapi import Depends, HTTPException, Path, Request
 
 from robustlens.web.desk import Desk, Pair, Sheet
 from robustlens.web.features import Bench
-from robustlens.web.turns import Turns
+from robustlens.web.turns import Turn, Turns
 from robustlens.web.wire import shown
 
 DESK_BYTES = 12_000_000
@@ -21,11 +22,21 @@ DESKS = 64
 
 @dataclass(frozen=True, eq=False)
 class At:
-    """A desk with its name, and the copies of its nets that tools work with."""
+    """A desk with its name, the copies of its nets that tools work with, and who computes when."""
 
     name: str
     desk: Desk
     bench: Bench
+    turns: Turns
+
+    def turn(self) -> AbstractAsyncContextManager[Turn]:
+        """Return a turn of the desk, which begins once what it was doing has stopped."""
+        return self.turns.of(self.name)
+
+    async def changed(self, change: Callable[[Desk], Sheet]) -> dict[str, Any]:
+        """Return what the desk shows after a change, once what it was doing has stopped."""
+        async with self.turn() as turn:
+            return await turn.do(lambda: shown(self.desk, change(self.desk)))
 
 
 @dataclass(eq=False)
@@ -46,7 +57,7 @@ class Room:
         while len(self.desks) >= DESKS:
             self.turns.forget(self.desks.popitem(last=False)[0])
         name = secrets.token_urlsafe(16)
-        at = At(name, Desk(self.pairs[model], DESK_BYTES), self.benches[model])
+        at = At(name, Desk(self.pairs[model], DESK_BYTES), self.benches[model], self.turns)
         self.desks[name] = at
         return at
 
@@ -57,7 +68,12 @@ class Room:
         self.desks.move_to_end(name)
         return self.desks[name]
 
-    async def changed(self, at: At, change: Callable[[Desk], Sheet]) -> dict[str, Any]:
-        """Return what a desk shows after a change, once what it was doing has stopped."""
-        async with self.turns.of(at.name) as turn:
-            return await turn.do(lambda: shown(at.desk, change(at.desk)))
+
+def at_desk(desk: Annotated[str, Path(max_length=40)], request: Request) -> At:
+    """Return the desk that a request's path names; raise 404 where there is none."""
+    room: Room = request.app.state.room
+    return room.at(desk)
+
+
+AtDesk = Annotated[At, Depends(at_desk)]
+"""An argument of a route: the desk that its path names."""
