@@ -65,8 +65,8 @@ def study(config: Config, bench: Bench) -> Findings:
     likeness = {name: ssim(images, x) for name, images in made.items() if name != BEFORE}
     gains = compared(seen)
     numbers = {
-        **rates(seen, "the judge sees the other class"),
         **gains,
+        **rates(seen, "the judge sees the other class"),
         **means(likeness, "SSIM to the image before"),
     }
     judged = {name: numbers[f"{name}: the judge sees the other class"] for name in seen}

@@ -68,8 +68,8 @@ def study(config: Config, bench: Bench) -> Findings:
     gains = compared(seen, likeness)
     inside = {name: _in_hole(config, made.versions[name], x) for name in likeness}
     numbers = {
-        **rates(seen, "the judge sees the class"),
         **gains,
+        **rates(seen, "the judge sees the class"),
         "largest change of a pixel outside the hole": Number.exact(float(made.outside.max())),
         **means(likeness, "SSIM to the truth"),
         **means(inside, "PSNR in the hole, dB"),

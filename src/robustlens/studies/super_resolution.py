@@ -63,8 +63,8 @@ def study(config: Config, bench: Bench) -> Findings:
     ratio = {name: psnr(made[name], x) for name in likeness}
     gains = compared(seen, likeness)
     numbers = {
-        **rates(seen, "the judge sees the class"),
         **gains,
+        **rates(seen, "the judge sees the class"),
         **means(likeness, "SSIM to the truth"),
         **means(ratio, "PSNR, dB"),
     }

@@ -69,8 +69,8 @@ def study(config: Config, bench: Bench) -> Findings:
     likeness = {name: ssim(images, x) for name, images in made.items() if name != SKETCH}
     gains = compared(seen)
     numbers = {
-        **rates(seen, "the judge sees the class that was drawn"),
         **gains,
+        **rates(seen, "the judge sees the class that was drawn"),
         **means(likeness, "SSIM to the sketch"),
     }
     judged = {name: numbers[f"{name}: the judge sees the class that was drawn"] for name in seen}
